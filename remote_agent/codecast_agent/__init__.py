@@ -1,0 +1,1 @@
+"""What Codecast runs on a machine: standard library only, Python 3.8 and newer."""

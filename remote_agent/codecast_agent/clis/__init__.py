@@ -1,0 +1,1 @@
+"""The CLIs we drive: one file a protocol, one written contract (`contract`)."""
