@@ -73,6 +73,9 @@ class Host(Protocol):
     def ready(self) -> None:
         """The CLI takes prompts now."""
 
+    def failed(self, problem: CodecastError) -> None:
+        """The process runs but will never be ready (not logged in, say): end it, tell `problem`."""
+
     def after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call later, unless the returned function is called or the process ends."""
 

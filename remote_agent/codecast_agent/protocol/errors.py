@@ -17,6 +17,8 @@ CODES = {
     "no_such_directory": 422,
     "cli_missing": 422,
     "cli_failed": 422,  # the CLI ended before it was ready
+    "not_logged_in": 422,  # the CLI has no valid account or key
+    "model_error": 502,  # the model API refused or failed
     "not_supported": 422,  # this CLI cannot do that
     "session_in_use": 409,  # another process writes this CLI session
     "too_large": 413,
