@@ -87,7 +87,7 @@ class Adapter(Protocol):
     """One CLI protocol. Constructed as `Adapter(host, launch)`, anew for every process."""
 
     def launch(self) -> Process:
-        """argv and environment. Raises CodecastError("not_supported") where the mode cannot be had."""
+        """argv and environment. `not_supported` where the mode cannot be had."""
 
     def begin(self) -> None:
         """The process runs: say hello to it. Ends, some lines later, in `Host.ready`."""
@@ -108,7 +108,7 @@ class Adapter(Protocol):
         """End the running turn; open requests are withdrawn."""
 
     def answer(self, request: str, answer: Answer) -> None:
-        """Tell the CLI. Raises CodecastError("bad_request") before anything is sent if it does not fit."""
+        """Tell the CLI. Raises `bad_request`, before anything is sent, if it does not fit."""
 
     def set_mode(self, mode: str) -> bool:
         """Switch in place; False asks the supervisor to restart by resume."""

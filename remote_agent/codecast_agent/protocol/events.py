@@ -26,7 +26,8 @@ COMMON: Dict[str, str] = {
 
 STRUCTS: Dict[str, Spec] = {
     "Content": Spec(
-        "A content block, ACP's: `type` text (text), image (data, mime_type) or resource_link (uri).",
+        "A content block, ACP's: `type` text (text), image (data, mime_type) or resource_link"
+        " (uri).",
         {
             "type": "string",
             "text?": "string",
@@ -37,7 +38,8 @@ STRUCTS: Dict[str, Spec] = {
         },
     ),
     "ToolContent": Spec(
-        "What a tool call shows: `type` text (text) or diff (path, diff: unified, created, deleted).",
+        "What a tool call shows: `type` text (text) or diff (path, diff: unified, created,"
+        " deleted).",
         {
             "type": "string",
             "text?": "string",
@@ -61,7 +63,8 @@ STRUCTS: Dict[str, Spec] = {
         {"value": "string", "name?": "string", "description?": "string", "class?": "string"},
     ),
     "Setting": Spec(
-        "A setting of the CLI: `model`, `mode` (its own list; `class` is our auto, code, plan or ask) or another.",
+        "A setting of the CLI: `model`, `mode` (its own list; `class` is our auto, code, plan or"
+        " ask) or another.",
         {"value?": "string", "choices?": "Choice[]"},
     ),
     "Option": Spec(
@@ -119,7 +122,8 @@ STRUCTS: Dict[str, Spec] = {
 EVENTS: Dict[str, Spec] = {
     # content, ACP's
     "user_message_chunk": Spec(
-        "What the CLI was told, where it was not one of our prompts (adopted history, a turn of its own).",
+        "What the CLI was told, where it was not one of our prompts (adopted history, a turn of"
+        " its own).",
         {"message": "string", "content": "Content"},
     ),
     "agent_message_chunk": Spec(
@@ -157,7 +161,9 @@ EVENTS: Dict[str, Spec] = {
             "raw_output?": "json",
         },
     ),
-    "tool_output_delta": Spec("More output of a running tool call.", {"call": "string", "text": "string"}),
+    "tool_output_delta": Spec(
+        "More output of a running tool call.", {"call": "string", "text": "string"}
+    ),
     "plan": Spec("The whole to-do list, each time.", {"entries": "PlanEntry[]"}),
     "available_commands_update": Spec("The slash commands now offered.", {"commands": "Command[]"}),
     "config_option_update": Spec(
@@ -186,8 +192,8 @@ EVENTS: Dict[str, Spec] = {
     ),
     # control, ours
     "session_state": Spec(
-        "The CLI's process: `starting`, `ready`, `exited` (by itself or killed: the next prompt resumes"
-        " it), `stopped` (by a person) or `failed` (it never became ready).",
+        "The CLI's process: `starting`, `ready`, `exited` (by itself or killed: the next prompt"
+        " resumes it), `stopped` (by a person) or `failed` (it never became ready).",
         {
             "state": "string",
             "pid?": "integer",
@@ -215,8 +221,9 @@ EVENTS: Dict[str, Spec] = {
         },
     ),
     "prompt_state": Spec(
-        "`state` is queued (with the content, also when edited), running, done, failed, cancelled or"
-        " unknown (nobody can tell whether the CLI took it). `steered` marks one put into a running turn.",
+        "`state` is queued (with the content, also when edited), running, done, failed, cancelled"
+        " or unknown (nobody can tell whether the CLI took it). `steered` marks one put into a"
+        " running turn.",
         {
             "prompt": "string",
             "state": "string",
@@ -228,8 +235,8 @@ EVENTS: Dict[str, Spec] = {
         },
     ),
     "request_opened": Spec(
-        "A permission request (`kind` permission: options) or a question (`kind` question: questions)."
-        " `call` is its tool call; title, content and raw_input suffice to show it without one.",
+        "A permission request (`kind` permission: options) or a question (`kind` question:"
+        " questions). `call` is its tool call; title, content and raw_input suffice to show it without one.",
         {
             "request": "string",
             "kind": "string",
@@ -245,8 +252,8 @@ EVENTS: Dict[str, Spec] = {
         },
     ),
     "request_resolved": Spec(
-        "The one answer. `option` for a permission; `answers` maps a question's id to labels and own"
-        " words; `declined` when the person would not answer.",
+        "The one answer. `option` for a permission; `answers` maps a question's id to labels and"
+        " own words; `declined` when the person would not answer.",
         {
             "request": "string",
             "option?": "string",
@@ -258,7 +265,9 @@ EVENTS: Dict[str, Spec] = {
             "where?": "string",
         },
     ),
-    "request_withdrawn": Spec("Nobody can answer it any more.", {"request": "string", "why": "string"}),
+    "request_withdrawn": Spec(
+        "Nobody can answer it any more.", {"request": "string", "why": "string"}
+    ),
     "message_discarded": Spec("A retry starts this message's text anew.", {"message": "string"}),
     "retry": Spec(
         "The model API failed and is asked again.",
@@ -271,7 +280,8 @@ EVENTS: Dict[str, Spec] = {
         },
     ),
     "background": Spec(
-        "Work that outlives or accompanies the turn; `state` running, completed, failed or stopped.",
+        "Work that outlives or accompanies the turn; `state` running, completed, failed or"
+        " stopped.",
         {"task": "string", "state": "string", "title?": "string", "text?": "string"},
     ),
     "notice": Spec(
@@ -304,7 +314,7 @@ def problems(event: Dict[str, Any]) -> List[str]:
         return ["unknown type %r" % event.get("type")]
     found = []
     allowed = {**COMMON, **spec.fields}
-    for name, shape in spec.fields.items():
+    for name in spec.fields:
         if not name.endswith("?") and name not in event:
             found.append("%s: %s is missing" % (event["type"], name))
     for name, value in event.items():
