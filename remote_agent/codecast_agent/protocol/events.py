@@ -236,7 +236,8 @@ EVENTS: Dict[str, Spec] = {
     ),
     "request_opened": Spec(
         "A permission request (`kind` permission: options) or a question (`kind` question:"
-        " questions). `call` is its tool call; title, content and raw_input suffice to show it without one.",
+        " questions). `call` is its tool call; title, content and raw_input suffice to show it"
+        " without one.",
         {
             "request": "string",
             "kind": "string",
