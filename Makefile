@@ -1,0 +1,52 @@
+# Every target works in a fresh clone with python3, python3-venv, git and make.
+PYTHON ?= python3
+BIN := .venv/bin
+TOOLS := tests/tools
+CHECK ?=
+ARGS ?=
+
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help demo test lint format bench soak wheel clean prepare prepare-lint
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+	|| grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST)
+
+demo: ## Install into .venv and open JupyterLab with a demo that needs no key (CHECK=1: the same flow without a browser)
+	@$(PYTHON) $(TOOLS)/prepare.py demo
+	@$(BIN)/python -m codecast_jupyter.demo $(if $(CHECK),--check) $(ARGS)
+
+test: prepare ## Install what the tests need, then lint and test everything (ARGS goes to pytest)
+	@$(BIN)/python $(TOOLS)/check.py test $(ARGS)
+
+lint: prepare-lint ## ruff, mypy, tsc, eslint, prettier
+	@$(BIN)/python $(TOOLS)/check.py lint
+
+format: prepare-lint ## Format Python and TypeScript in place
+	$(BIN)/python -m ruff check --fix . ; $(BIN)/python -m ruff format .
+	cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" jlpm -s prettier --write .
+
+bench: prepare ## Measure latency, throughput, start and memory against plain ssh
+	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: prepare ## Cut links and kill processes at random, for long
+	$(BIN)/python -m tests.soak $(ARGS)
+
+wheel: ## Build sdist and wheel into dist/
+	@$(PYTHON) $(TOOLS)/prepare.py demo
+	rm -rf dist codecast_jupyter/labextension
+	$(BIN)/python -m pip install -q build
+	$(BIN)/python -m build
+
+clean: ## Remove everything that was made
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .demo codecast_jupyter/labextension \
+	  codecast_jupyter/_version.py labextension/lib labextension/node_modules labextension/tsconfig.tsbuildinfo \
+	  tests/clis_lock/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+prepare:
+	@$(PYTHON) $(TOOLS)/prepare.py test
+
+prepare-lint:
+	@$(PYTHON) $(TOOLS)/prepare.py lint

@@ -1,0 +1,44 @@
+"""Run every check, tell what failed and where the time went: `check.py lint` or `check.py test`.
+
+All steps run even after one has failed, so that one run tells everything.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from prepare import LABEXTENSION, PYTHON, ROOT, environment
+
+Step = tuple[str, list[str], Path]
+
+LINT: list[Step] = [
+    ("ruff", [str(PYTHON), "-m", "ruff", "check", "."], ROOT),
+    ("ruff format", [str(PYTHON), "-m", "ruff", "format", "--check", "."], ROOT),
+    ("mypy --strict", [str(PYTHON), "-m", "mypy"], ROOT),
+    ("tsc", ["jlpm", "-s", "tsc", "--noEmit"], LABEXTENSION),
+    ("eslint", ["jlpm", "-s", "eslint:check"], LABEXTENSION),
+    ("prettier", ["jlpm", "-s", "prettier:check"], LABEXTENSION),
+]
+TEST: list[Step] = [*LINT, ("pytest", [str(PYTHON), "-m", "pytest", "--durations=25"], ROOT)]
+
+
+def main(what: str, extra: list[str]) -> int:
+    steps = LINT if what == "lint" else TEST
+    results: list[tuple[str, int, float]] = []
+    for name, command, folder in steps:
+        print(f"==> {name}", flush=True)
+        begin = time.monotonic()
+        arguments = [*command, *extra] if name == "pytest" else command
+        done = subprocess.run(arguments, cwd=folder, env=environment(), check=False)
+        results.append((name, done.returncode, time.monotonic() - begin))
+    print("\nWhere the time went")
+    for name, code, seconds in results:
+        print(f"  {name:16} {seconds:7.1f} s  {'ok' if code == 0 else f'FAILED ({code})'}")
+    return 1 if any(code for _, code, _ in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
