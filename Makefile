@@ -25,7 +25,7 @@ lint: prepare-lint ## ruff, mypy, tsc, eslint, prettier
 
 format: prepare-lint ## Format Python and TypeScript in place
 	$(BIN)/python -m ruff check --fix . ; $(BIN)/python -m ruff format .
-	cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" jlpm -s prettier --write .
+	cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/prettier --write .
 
 bench: prepare ## Measure latency, throughput, start and memory against plain ssh
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -18,9 +18,9 @@ LINT: list[Step] = [
     ("ruff", [str(PYTHON), "-m", "ruff", "check", "."], ROOT),
     ("ruff format", [str(PYTHON), "-m", "ruff", "format", "--check", "."], ROOT),
     ("mypy --strict", [str(PYTHON), "-m", "mypy"], ROOT),
-    ("tsc", ["jlpm", "-s", "tsc", "--noEmit"], LABEXTENSION),
-    ("eslint", ["jlpm", "-s", "eslint:check"], LABEXTENSION),
-    ("prettier", ["jlpm", "-s", "prettier:check"], LABEXTENSION),
+    ("tsc", ["node_modules/.bin/tsc", "--noEmit"], LABEXTENSION),
+    ("eslint", ["node_modules/.bin/eslint", ".", "--max-warnings", "0"], LABEXTENSION),
+    ("prettier", ["node_modules/.bin/prettier", "--check", "."], LABEXTENSION),
 ]
 TEST: list[Step] = [*LINT, ("pytest", [str(PYTHON), "-m", "pytest", "--durations=25"], ROOT)]
 
