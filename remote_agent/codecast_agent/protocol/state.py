@@ -143,6 +143,12 @@ def _plan(state: State, time: float, data: Mapping[str, Any]) -> None:
     state["plan"] = data.get("entries", [])
 
 
+def _gap(state: State, time: float, data: Mapping[str, Any]) -> None:
+    # what was open before the gap may have ended inside it: never show it as open
+    state["turn"] = None
+    state["requests"] = {}
+
+
 def _background(state: State, time: float, data: Mapping[str, Any]) -> None:
     task = str(data.get("task"))
     if data.get("state") == "running":
@@ -165,4 +171,7 @@ _STEPS: Dict[str, Callable[[State, float, Mapping[str, Any]], None]] = {
     "available_commands_update": _commands,
     "plan": _plan,
     "background": _background,
+    "gap": _gap,
 }
+
+FOLDED = frozenset(_STEPS)  # the other types change nothing but `seq` and `updated`
