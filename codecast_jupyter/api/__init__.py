@@ -1,0 +1,74 @@
+"""The HTTP API below `/api/codecast/v1`: one file a resource, and `openapi.yaml` beside them.
+
+Handlers check who calls and what was sent, call the hub, and answer. They hold no state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import spec
+from .base import ResourceHandler, UnknownHandler
+from .events import EventsHandler
+from .health import HealthHandler, OpenApiHandler
+from .machines import (
+    ClisHandler,
+    ConnectHandler,
+    DirectoriesHandler,
+    DisconnectHandler,
+    DoctorHandler,
+    HostKeyHandler,
+    InfoHandler,
+    KillHandler,
+    MachineHandler,
+    MachinesHandler,
+    ProcessesHandler,
+    SecretHandler,
+)
+from .prompts import PromptHandler, PromptsHandler
+from .requests import AnswerHandler, RequestsHandler, SessionRequestsHandler
+from .search import SearchHandler
+from .sessions import (
+    InterruptHandler,
+    ResumeHandler,
+    SessionHandler,
+    SessionsHandler,
+    StopHandler,
+)
+from .stream import StreamHandler
+
+ROUTES: list[tuple[str, type[ResourceHandler]]] = [
+    ("/health", HealthHandler),
+    ("/openapi.yaml", OpenApiHandler),
+    ("/machines", MachinesHandler),
+    ("/machines/{machine}", MachineHandler),
+    ("/machines/{machine}/connect", ConnectHandler),
+    ("/machines/{machine}/disconnect", DisconnectHandler),
+    ("/machines/{machine}/host-key", HostKeyHandler),
+    ("/machines/{machine}/secret", SecretHandler),
+    ("/machines/{machine}/doctor", DoctorHandler),
+    ("/machines/{machine}/clis", ClisHandler),
+    ("/machines/{machine}/info", InfoHandler),
+    ("/machines/{machine}/directories", DirectoriesHandler),
+    ("/machines/{machine}/processes", ProcessesHandler),
+    ("/machines/{machine}/processes/{session}", KillHandler),
+    ("/sessions", SessionsHandler),
+    ("/sessions/{session}", SessionHandler),
+    ("/sessions/{session}/prompts", PromptsHandler),
+    ("/sessions/{session}/prompts/{prompt}", PromptHandler),
+    ("/sessions/{session}/interrupt", InterruptHandler),
+    ("/sessions/{session}/stop", StopHandler),
+    ("/sessions/{session}/resume", ResumeHandler),
+    ("/sessions/{session}/requests", SessionRequestsHandler),
+    ("/sessions/{session}/requests/{request}/answer", AnswerHandler),
+    ("/sessions/{session}/events", EventsHandler),
+    ("/requests", RequestsHandler),
+    ("/search", SearchHandler),
+]
+STREAM = "/stream"
+
+HANDLERS: list[tuple[Any, ...]] = [
+    *((spec.pattern(route), handler, {"route": route}) for route, handler in ROUTES),
+    (spec.pattern(STREAM), StreamHandler),
+    (r"/api/codecast(?:/.*)?", UnknownHandler, {"route": ""}),
+]

@@ -1,0 +1,82 @@
+"""Who may call.
+
+Jupyter authenticates; its `Authorizer` is asked for `read`, `write` or `execute` on the
+resource `codecast`. One more way in: on a server with a password and no token, kernels hold
+the token of our connection file. It opens these handlers and no other.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from jupyter_core.utils import ensure_async
+from jupyter_server import CallContext
+from jupyter_server.auth import User
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import web
+
+from ..control.actor import Actor
+
+if TYPE_CHECKING:
+    from ..control.hub import Hub
+
+RESOURCE = "codecast"
+HUB = "codecast_hub"  # keys of the web application's settings
+KERNEL_TOKEN = "codecast_kernel_token"
+KERNEL = User("kernel", "Kernel", "Kernel", "K")
+
+Action = Literal["read", "write", "execute"]
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def permit(action: Action) -> Callable[[Method], Method]:
+    """Only for people who are logged in and whom the Authorizer lets do `action`; else 403."""
+
+    def wrap(method: Method) -> Method:
+        return cast("Method", web.authenticated(authorized(action, RESOURCE)(method)))
+
+    return wrap
+
+
+class CodecastHandler(JupyterHandler):
+    """What REST and WebSocket handlers share."""
+
+    auth_resource = RESOURCE
+
+    @property
+    def hub(self) -> Hub:
+        return cast("Hub", self.settings[HUB])
+
+    @property
+    def actor(self) -> Actor:
+        """The person, and the surface as it calls itself."""
+        where = self.request.headers.get("X-Codecast-Surface", "api")[:40]
+        return Actor(str(self.current_user.username), where)
+
+    async def prepare(self, **kwargs: Any) -> None:
+        if not self.has_kernel_token():
+            await super().prepare(**kwargs)
+            return
+        CallContext.set(CallContext.JUPYTER_HANDLER, self)
+        if not self.check_host():
+            raise web.HTTPError(403)
+        self.current_user = self._jupyter_current_user = KERNEL
+        self._token_authenticated = True  # no XSRF, any origin: a header is explicit
+        self.set_cors_headers()
+
+    def has_kernel_token(self) -> bool:
+        expected = self.settings.get(KERNEL_TOKEN)
+        if not expected:
+            return False
+        _, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        return hmac.compare_digest(token.strip().encode(), str(expected).encode())
+
+    async def may(self, action: Action) -> bool:
+        return bool(
+            await ensure_async(
+                self.authorizer.is_authorized(self, self.current_user, action, RESOURCE)
+            )
+        )

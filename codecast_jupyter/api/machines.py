@@ -1,0 +1,109 @@
+"""Machines: what is known of them, their connection, and what their relay tells."""
+
+from __future__ import annotations
+
+from .auth import permit
+from .base import ResourceHandler
+
+
+class MachinesHandler(ResourceHandler):
+    @permit("read")
+    async def get(self) -> None:
+        self.query()
+        self.answer([machine.to_json() for machine in self.hub.machines.list()])
+
+
+class MachineHandler(ResourceHandler):
+    @permit("read")
+    async def get(self, machine: str) -> None:
+        self.query()
+        self.answer(self.hub.machines.get(machine).to_json())
+
+    @permit("write")
+    async def put(self, machine: str) -> None:
+        self.answer((await self.hub.machines.put(machine, self.body())).to_json())
+
+    @permit("write")
+    async def delete(self, machine: str) -> None:
+        self.query()
+        await self.hub.machines.remove(machine)
+        self.done()
+
+
+class ConnectHandler(ResourceHandler):
+    @permit("execute")
+    async def post(self, machine: str) -> None:
+        self.body()
+        found = self.hub.machines.get(machine)
+        await found.connect()
+        self.answer(found.to_json())
+
+
+class DisconnectHandler(ResourceHandler):
+    @permit("execute")
+    async def post(self, machine: str) -> None:
+        self.body()
+        found = self.hub.machines.get(machine)
+        await found.disconnect()
+        self.answer(found.to_json())
+
+
+class HostKeyHandler(ResourceHandler):
+    @permit("write")
+    async def post(self, machine: str) -> None:
+        found = self.hub.machines.get(machine)
+        await found.accept_host_key(self.body()["fingerprint"])
+        self.answer(found.to_json())
+
+
+class SecretHandler(ResourceHandler):
+    @permit("write")
+    async def post(self, machine: str) -> None:
+        body, found = self.body(), self.hub.machines.get(machine)
+        await found.give_secret(body["prompt"], body["value"])
+        self.answer(found.to_json())
+
+
+class DoctorHandler(ResourceHandler):
+    @permit("execute")  # it connects
+    async def get(self, machine: str) -> None:
+        self.query()
+        self.answer(await self.hub.machines.examine(machine))
+
+
+class _RelayHandler(ResourceHandler):
+    """Answers with what the machine's relay says."""
+
+    method: str
+
+    @permit("read")
+    async def get(self, machine: str) -> None:
+        query = self.query()
+        if self.method == "host/directories":
+            query.setdefault("path", "~")
+        found = self.hub.machines.get(machine)
+        self.answer(await found.call(self.method, query))
+
+
+class ClisHandler(_RelayHandler):
+    method = "host/clis"
+
+
+class InfoHandler(_RelayHandler):
+    method = "host/info"
+
+
+class DirectoriesHandler(_RelayHandler):
+    method = "host/directories"
+
+
+class ProcessesHandler(_RelayHandler):
+    method = "host/processes"
+
+
+class KillHandler(ResourceHandler):
+    @permit("execute")
+    async def delete(self, machine: str, session: str) -> None:
+        self.query()
+        found = self.hub.machines.get(machine)
+        self.answer(await found.call("host/kill", {"session": session}))

@@ -1,0 +1,26 @@
+"""Shared by all tests: a Jupyter server in this process, with our extension and nothing open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest_plugins = ("pytest_jupyter.jupyter_server",)
+
+
+@pytest.fixture
+def jp_server_config(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "ServerApp": {
+            # no other: its warnings about handlers without authentication must be ours
+            "jpserver_extensions": {"codecast_jupyter": True, "jupyter_server_terminals": False},
+            # a handler that forgot to authenticate is refused, as on a careful server
+            "allow_unauthenticated_access": False,
+        },
+        "CodecastApp": {
+            "machines_file": str(tmp_path / "codecast.yaml"),
+            "data_dir": str(tmp_path / "codecast"),
+        },
+    }
