@@ -1,0 +1,109 @@
+"""What a surface gives to a command: the client, a way to ask, a way to say, where it stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from codecast_agent.protocol.errors import CodecastError
+
+if TYPE_CHECKING:
+    from codecast_jupyter.client import AsyncClient
+
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """A question to the person in front of the surface.
+
+    Both raise CodecastError where nobody can be asked; its hint says how to answer otherwise.
+    """
+
+    async def confirm(self, question: str, detail: str = "", how: str = "") -> bool:
+        """`detail` is shown with the question; `how` tells what to run where nobody can be asked."""
+
+    async def secret(self, prompt: str, how: str = "") -> str:
+        """Read without showing it."""
+
+
+class NobodyToAsk:
+    """An `Ask` for scripts: every question is an error that says what to run instead."""
+
+    async def confirm(self, question: str, detail: str = "", how: str = "") -> bool:
+        raise CodecastError("bad_request", question, how or "Run it in a terminal.", detail)
+
+    async def secret(self, prompt: str, how: str = "") -> str:
+        raise CodecastError("secret_needed", prompt, how or "Run it in a terminal.")
+
+
+class Context:
+    """One surface's standing.
+
+    `say` shows passing words during a long call. `cwd` and `home` are directories of this
+    computer, meant where a command takes a directory of the machine `local`. `read_input`
+    gives what was piped in; None on surfaces without standard input.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        ask: Ask | None = None,
+        say: Callable[[str], None] | None = None,
+        cwd: str | None = None,
+        home: str | None = None,
+        read_input: Callable[[], str] | None = None,
+    ) -> None:
+        self.client = client
+        self.ask: Ask = ask or NobodyToAsk()
+        self.say = say or (lambda text: None)
+        self.cwd = cwd or os.getcwd()
+        self.home = home or os.path.expanduser("~")
+        self.read_input = read_input
+
+
+async def on_machine(context: Context, machine: str, call: Callable[[], Awaitable[T]]) -> T:
+    """`call()`, asking the person for what stands in its way: an unknown host key, a secret.
+
+    Raises CodecastError when the person says no, and whatever else `call` raises.
+    """
+    asked: set[str] = set()
+    while True:
+        try:
+            return await call()
+        except CodecastError as error:
+            if error.code not in ("unknown_host_key", "secret_needed"):
+                raise
+            await overcome(context, machine, error, asked)
+
+
+async def overcome(
+    context: Context, machine: str, error: CodecastError, asked: set[str] | None = None
+) -> None:
+    """Ask for what `error` lacks and hand it to the hub. `asked` ends a loop of the same key."""
+    if error.code == "unknown_host_key":
+        fingerprint = str(error.data.get("fingerprint", ""))
+        if not fingerprint or (asked is not None and fingerprint in asked):
+            raise error
+        if asked is not None:
+            asked.add(fingerprint)
+        accept = f"codecast machines trust {machine} {fingerprint}"
+        if not await context.ask.confirm(
+            f"{machine} shows a host key that is not known here. Trust it?",
+            "\n".join(part for part in (error.message, f"fingerprint: {fingerprint}") if part),
+            f"Compare the fingerprint with the machine's own, then run: {accept}",
+        ):
+            raise CodecastError(
+                "unknown_host_key",
+                f"The host key of {machine} was not accepted.",
+                f"To accept it later: {accept}",
+                data=error.data,
+            )
+        await context.client.accept_host_key(machine, fingerprint)
+        return
+    prompt = str(error.data.get("prompt") or error.message)
+    value = await context.ask.secret(
+        prompt,
+        f"Run `codecast machines connect {machine}` in a terminal, or add the key to ssh-agent.",
+    )
+    await context.client.give_secret(machine, prompt, value)

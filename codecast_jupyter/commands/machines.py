@@ -1,0 +1,275 @@
+"""Commands for machines: list, add, connect, look into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codecast_agent.protocol.errors import CodecastError
+
+from .context import Context, on_machine, overcome
+from .results import Clis, Directories, Doctor, Done, Machine, Machines, Processes, Result
+from .sessions import find
+from .table import MACHINE, Command, Values, flag, option, positional
+from .words import plural
+
+Json = dict[str, Any]
+FAMILY = "Machines"
+
+
+async def machines(context: Context, values: Values) -> Result:
+    return Machines(await context.client.machines())
+
+
+async def add(context: Context, values: Values) -> Result:
+    name = values["machine"]
+    config: Json = {"host": values["host"] or name}
+    if "@" in config["host"]:
+        config["user"], _, config["host"] = config["host"].rpartition("@")
+    for key in ("user", "port"):
+        if values[key]:
+            config[key] = values[key]
+    if values["jump"]:
+        config["proxy_jump"] = values["jump"]
+    added = await context.client.put_machine(name, config)
+    return Machine(
+        added, f"Added {name}. `codecast doctor {name}` tells whether all is well with it."
+    )
+
+
+async def remove(context: Context, values: Values) -> Result:
+    name = values["machine"]
+    sessions = await context.client.sessions(machine=name, all=True)
+    if sessions and not values["force"]:
+        if not await context.ask.confirm(
+            f"{name} has {plural(len(sessions), 'session')}. Remove the machine all the same?",
+            "They go on running there, out of sight.",
+            f"codecast machines remove --force {name}",
+        ):
+            return Done("Nothing removed.", {"removed": None})
+    await context.client.remove_machine(name)
+    return Done(f"Removed {name}.", {"removed": name})
+
+
+async def connect(context: Context, values: Values) -> Result:
+    name = values["machine"]
+    context.say(f"connecting to {name} ...")
+
+    async def call() -> Json:
+        return await context.client.connect_machine(name)
+
+    found = await on_machine(context, name, call)
+    return Machine(found, f"{name} is {found.get('state')}.")
+
+
+async def disconnect(context: Context, values: Values) -> Result:
+    found = await context.client.disconnect_machine(values["machine"])
+    return Machine(found, f"{values['machine']} is {found.get('state')}. What runs there goes on.")
+
+
+async def show(context: Context, values: Values) -> Result:
+    found = await context.client.machine(values["machine"])
+    info = None
+    if found.get("state") == "online":
+        try:
+            info = await context.client.machine_info(values["machine"])
+        except CodecastError as error:
+            context.say(error.message)
+    return Machine(found, "", info)
+
+
+async def trust(context: Context, values: Values) -> Result:
+    found = await context.client.accept_host_key(values["machine"], values["fingerprint"])
+    return Machine(found, f"The host key of {values['machine']} is trusted from now on.")
+
+
+async def doctor(context: Context, values: Values) -> Result:
+    name = values["machine"]
+    context.say(f"looking at {name} ...")
+    asked: set[str] = set()
+    while True:
+
+        async def call() -> Json:
+            return await context.client.doctor(name)
+
+        report = await on_machine(context, name, call)
+        problem = _obstacle(report)
+        if problem is None or str(problem.data) in asked or values["no_ask"]:
+            return Doctor(str(report.get("machine", name)), report["checks"])
+        asked.add(str(problem.data))
+        try:
+            await overcome(context, name, problem)
+        except CodecastError:
+            return Doctor(str(report.get("machine", name)), report["checks"])
+
+
+def _obstacle(report: Json) -> CodecastError | None:
+    """An unknown key or a missing secret among the checks, which the person can heal at once."""
+    for check in report["checks"]:
+        data = check.get("data") or check.get("error") or {}
+        code = check.get("code") or data.get("code")
+        if code in ("unknown_host_key", "secret_needed"):
+            inner = data.get("data") if isinstance(data.get("data"), dict) else data
+            return CodecastError(str(code), str(check.get("message", "")), data=inner)
+    return None
+
+
+async def clis(context: Context, values: Values) -> Result:
+    name = values["machine"]
+
+    async def call() -> list[Json]:
+        return await context.client.clis(name)
+
+    return Clis(name, await on_machine(context, name, call))
+
+
+async def ps(context: Context, values: Values) -> Result:
+    name = values["machine"]
+
+    async def call() -> list[Json]:
+        return await context.client.processes(name)
+
+    return Processes(name, await on_machine(context, name, call))
+
+
+async def kill(context: Context, values: Values) -> Result:
+    name, wanted = values["machine"], values["session"]
+    try:
+        session = str((await find(context, wanted))["id"])
+    except CodecastError as error:
+        if error.code != "not_found":
+            raise
+        session = wanted  # its row may be gone: that is what this command is for
+    answer = await context.client.kill(name, session)
+    killed = answer.get("killed")
+    count = len(killed) if isinstance(killed, list) else killed
+    return Done(f"Ended {plural(int(count or 0), 'process', 'processes')}.", answer)
+
+
+async def dirs(context: Context, values: Values) -> Result:
+    name, path = values["machine"], values["path"]
+    if path is None and ":" in name:
+        name, _, path = name.partition(":")
+
+    async def call() -> Json:
+        return await context.client.directories(name, path or "~", hidden=values["all"])
+
+    return Directories(name, await on_machine(context, name, call))
+
+
+COMMANDS = (
+    Command(
+        "machines",
+        "List machines: `local`, the hosts of your ssh config, and added ones",
+        machines,
+        (),
+        ("machines list", "machines ls"),
+        (("machines", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "machines add",
+        "Add a machine that is not in your ssh config",
+        add,
+        (
+            positional("machine", "what you call it"),
+            positional("host", "host name or address, USER@HOST too", required=False),
+            option("user", "login name", short="u"),
+            option("port", "SSH port", type=int, short="p"),
+            option("jump", "go through this host", short="J", metavar="HOST"),
+        ),
+        (),
+        (("machines add lab me@10.0.0.7 -J gateway", "through a jump host"),),
+        "Hosts of ~/.ssh/config are machines already; nothing needs adding.",
+        FAMILY,
+    ),
+    Command(
+        "machines remove",
+        "Remove an added machine",
+        remove,
+        (MACHINE, flag("force", "do not ask", short="f")),
+        ("machines rm",),
+        (("machines remove lab", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "machines connect",
+        "Connect to a machine now; asks for passphrases and unknown host keys",
+        connect,
+        (MACHINE,),
+        examples=(("machines connect gpu-1", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "machines disconnect",
+        "Close the connection; what runs there goes on",
+        disconnect,
+        (MACHINE,),
+        examples=(("machines disconnect gpu-1", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "machines show",
+        "Show one machine: connection, load, GPUs",
+        show,
+        (MACHINE,),
+        examples=(("machines show gpu-1", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "machines trust",
+        "Accept the host key a machine has shown",
+        trust,
+        (MACHINE, positional("fingerprint", "as shown: SHA256:...")),
+        examples=(
+            ("machines trust gpu-1 SHA256:2vO0...", "after comparing it with the machine's own"),
+        ),
+        family=FAMILY,
+    ),
+    Command(
+        "doctor",
+        "Check a machine step by step and say what to do",
+        doctor,
+        (MACHINE, flag("no-ask", "only look: ask for no key or passphrase")),
+        examples=(("doctor gpu-1", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "clis",
+        "List the CLIs of a machine",
+        clis,
+        (MACHINE,),
+        examples=(("clis gpu-1", "versions, and whether they are logged in"),),
+        family=FAMILY,
+    ),
+    Command(
+        "ps",
+        "List our processes on a machine, lost ones too",
+        ps,
+        (MACHINE,),
+        examples=(("ps gpu-1", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "kill",
+        "End what is left of a session on a machine",
+        kill,
+        (
+            MACHINE,
+            positional("session", "its name or id, as `codecast ps` shows it", complete="session"),
+        ),
+        examples=(("kill gpu-1 0b54...", "when its supervisor is gone"),),
+        family=FAMILY,
+    ),
+    Command(
+        "dirs",
+        "List a directory of a machine",
+        dirs,
+        (
+            positional("machine", "a machine, or MACHINE:PATH", complete="place"),
+            positional("path", "its home by default", required=False, complete="directory"),
+            flag("all", "hidden ones too", short="a"),
+        ),
+        examples=(("dirs gpu-1 ~/project", ""),),
+        family=FAMILY,
+    ),
+)

@@ -1,0 +1,218 @@
+"""Commands for prompts: send, interrupt, the queue."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from codecast_agent.protocol.errors import CodecastError
+from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
+
+from .context import Context
+from .results import Done, Prompted, Prompts, Result, Stream
+from .sessions import find
+from .table import SESSION, Command, Values, flag, option, positional
+from .words import name, one_line
+
+Json = dict[str, Any]
+FAMILY = "Prompts"
+WAITING = ("stored", "delivered", "queued")
+
+
+def _text(context: Context, values: Values) -> str:
+    """The prompt's text: words, a file's content, or what was piped in (`-`)."""
+    words = " ".join(values["text"])
+    parts = []
+    if words == "-" or values["file"] == "-":
+        if context.read_input is None:
+            raise CodecastError(
+                "bad_request", "There is no standard input here.", "Give the text itself."
+            )
+        parts.append(context.read_input())
+        words = "" if words == "-" else words
+    if values["file"] and values["file"] != "-":
+        try:
+            parts.append(Path(values["file"]).expanduser().read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise CodecastError(
+                "bad_request",
+                f"{values['file']} cannot be read: {error}.",
+                "It must be a text file in UTF-8.",
+            ) from error
+    if words:
+        parts.insert(0, words)
+    text = "\n\n".join(part.rstrip("\n") for part in parts)
+    if not text.strip():
+        raise CodecastError(
+            "bad_request",
+            "The prompt is empty.",
+            "codecast send SESSION TEXT, or `-` to read it from a pipe.",
+        )
+    return text
+
+
+async def send(context: Context, values: Values) -> Result:
+    text = _text(context, values)
+    session = await find(context, values["session"])
+    after = int(session.get("last_seq") or 0)
+    identity = str(uuid.uuid4())
+    prompt = await context.client.prompt(session["id"], text, id=identity, steer=values["steer"])
+    if not values["wait"]:
+        waiting = (session.get("state") or {}).get("prompts") or {}
+        return Prompted(prompt, name(session), len(waiting))
+    problem: dict[str, Any] = {}
+    return Stream(
+        session, until_done(context, session["id"], identity, after, problem), problem=problem
+    )
+
+
+async def until_done(
+    context: Context, session: str, prompt: str, after: int, problem: Json
+) -> AsyncIterator[Json]:
+    """The session's events until this prompt has ended; `problem` is filled when it ended badly."""
+    turn = None
+    async for event in context.client.events(session, after=after):
+        yield event
+        kind = event.get("type")
+        if kind == "turn_started" and prompt in event.get("prompts", []):
+            turn = event.get("turn")
+        elif kind == "turn_ended" and turn is not None and event.get("turn") == turn:
+            if event.get("error"):
+                problem.update(event["error"])
+        elif kind == "session_state" and event.get("state") == "failed":
+            problem.update(
+                event.get("error") or {"code": "cli_failed", "message": "The CLI did not start."}
+            )
+            return
+        elif kind == "prompt_state" and event.get("prompt") == prompt:
+            if event.get("state") in TERMINAL_PROMPT_STATES:
+                if event["state"] != "done" and not problem:
+                    problem.update(event.get("error") or _ended(event["state"]))
+                return
+
+
+def _ended(state: str) -> Json:
+    words = {
+        "cancelled": ("The prompt was cancelled.", ""),
+        "failed": ("The prompt failed.", "`codecast logs SESSION` tells more."),
+        "unknown": (
+            "Nobody can tell whether the CLI took this prompt before it ended.",
+            "Look at the files it may have changed, then send it again or not.",
+        ),
+    }
+    message, hint = words.get(state, (f"The prompt is {state}.", ""))
+    return {"code": "cli_failed", "message": message, "hint": hint}
+
+
+async def interrupt(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    running = (session.get("state") or {}).get("turn") is not None
+    session = await context.client.interrupt(session["id"], cancel_queue=values["queue"])
+    words = f"Interrupted {name(session)}." if running else f"{name(session)} was not running."
+    return Done(words, {"session": session, "interrupted": running})
+
+
+async def queue(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    prompts = await context.client.prompts(session["id"])
+    waiting = [p for p in prompts if p.get("state") in WAITING]
+    if values["action"] is None:
+        return Prompts(name(session), waiting)
+    if not values["prompt"]:
+        raise CodecastError(
+            "bad_request",
+            f"Which prompt shall I {values['action']}?",
+            f"`codecast queue {name(session)}` lists them.",
+        )
+    prompt = _waiting(waiting, values["prompt"], name(session))
+    if values["action"] == "cancel":
+        await context.client.cancel_prompt(session["id"], prompt["id"])
+        return Done(f"Cancelled: {one_line(prompt.get('text', ''), 60)}", {"prompt": prompt["id"]})
+    text = " ".join(values["text"])
+    if text == "-" and context.read_input is not None:
+        text = context.read_input().rstrip("\n")
+    if not text.strip():
+        raise CodecastError(
+            "bad_request",
+            "What shall it say instead?",
+            f"codecast queue {name(session)} edit {values['prompt']} NEW TEXT",
+        )
+    changed = await context.client.edit_prompt(session["id"], prompt["id"], text)
+    return Done(f"It says now: {one_line(text, 60)}", {"prompt": changed})
+
+
+def _waiting(waiting: list[Json], wanted: str, session: str) -> Json:
+    """By number in the queue, or by id or its beginning."""
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(waiting):
+        return waiting[int(wanted) - 1]
+    matching = [p for p in waiting if str(p["id"]).startswith(wanted)]
+    if len(matching) == 1:
+        return matching[0]
+    raise CodecastError(
+        "not_found",
+        f"No prompt {one_line(wanted)!r} waits in {session}.",
+        f"`codecast queue {session}` lists them: a number or the first letters of an id do.",
+    )
+
+
+COMMANDS = (
+    Command(
+        "send",
+        "Send a prompt; while a turn runs it waits in the queue",
+        send,
+        (
+            SESSION,
+            positional(
+                "text", "the prompt; `-` reads standard input", required=False, many=True, text=True
+            ),
+            flag("wait", "print the answer as it comes, end with its turn", short="w"),
+            flag("steer", "put it into the running turn"),
+            option("file", "add this file's text", short="f", metavar="FILE", complete="file"),
+        ),
+        ("prompt",),
+        (
+            ("send brave-otter run the tests", "no quotes needed"),
+            (
+                "send brave-otter --wait explain this failure -f test.log",
+                "with a file; wait for the answer",
+            ),
+            ("send brave-otter -", "text from a pipe"),
+        ),
+        "A machine that is off gets its prompt once, when it returns.",
+        FAMILY,
+    ),
+    Command(
+        "interrupt",
+        "Stop the running turn; the session goes on",
+        interrupt,
+        (SESSION, flag("queue", "cancel the waiting prompts too")),
+        ("int",),
+        (("interrupt brave-otter", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "queue",
+        "List, edit or cancel prompts that wait",
+        queue,
+        (
+            SESSION,
+            positional("action", "edit or cancel", required=False, choices=("edit", "cancel")),
+            positional(
+                "prompt",
+                "its number in the list, or its id",
+                required=False,
+                metavar="ID",
+                complete="prompt",
+            ),
+            positional("text", "what it shall say instead", required=False, many=True, text=True),
+        ),
+        examples=(
+            ("queue brave-otter", "what waits"),
+            ("queue brave-otter cancel 2", "forget the second"),
+            ("queue brave-otter edit 1 run only the fast tests", ""),
+        ),
+        family=FAMILY,
+    ),
+)

@@ -1,0 +1,382 @@
+"""Commands for sessions: start, look, watch, end."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from codecast_agent.protocol.errors import CodecastError
+
+from .context import Context, on_machine
+from .results import Done, Follow, Result, Session, Sessions, Started, Stream
+from .table import MODES, SESSION, Command, Values, flag, nearest, option, positional
+from .words import name, one_line, plural
+
+Json = dict[str, Any]
+FAMILY = "Sessions"
+ENDED = ("stopped", "failed")
+TAIL = 200  # events shown before the live ones
+
+
+def place(context: Context, machine: str, directory: str | None) -> tuple[str, str]:
+    """`(machine, directory)` from `MACHINE DIRECTORY` or `MACHINE:DIRECTORY`.
+
+    A relative directory on `local` counts from where the person stands. A shell expands `~`
+    before we see it, so this computer's home is turned back into `~` for other machines.
+    """
+    if directory is None and ":" in machine:
+        machine, _, directory = machine.partition(":")
+    if machine == "local":
+        directory = context.cwd if directory is None else directory
+        if not directory.startswith(("/", "~")):
+            directory = context.cwd.rstrip("/") + "/" + directory
+        return machine, directory
+    if not directory:
+        raise CodecastError(
+            "bad_request",
+            f"In which directory of {machine} shall it work?",
+            f"codecast start {machine} ~/project",
+        )
+    home = context.home.rstrip("/")
+    if home and (directory == home or directory.startswith(home + "/")):
+        directory = "~" + directory[len(home) :]
+    return machine, directory
+
+
+async def find(context: Context, session: str) -> Json:
+    """The session of that name or id, or of the only id beginning so.
+
+    Raises CodecastError("not_found") that names the nearest one.
+    """
+    try:
+        return await context.client.session(session)
+    except CodecastError as error:
+        if error.code != "not_found":
+            raise
+        known = await context.client.sessions(all=True)
+        matching = [s for s in known if len(session) > 3 and str(s["id"]).startswith(session)]
+        if len(matching) == 1:
+            return matching[0]
+        near = nearest(session, [str(s["name"]) for s in known if s.get("name")])
+        raise CodecastError(
+            "not_found",
+            f"There is no session {one_line(session)!r}."
+            + (f" Did you mean {near!r}?" if near else ""),
+            "`codecast ls --all` lists them.",
+        ) from None
+
+
+async def ready_machine(context: Context, machine: str) -> Json:
+    """The machine, connected if it can be; what stands in the way is asked about.
+
+    A machine that cannot be reached now is returned as it is: its sessions wait for it.
+    Raises CodecastError for what waiting will not heal.
+    """
+
+    async def connect() -> Json:
+        return await context.client.connect_machine(machine)
+
+    found = await context.client.machine(machine)
+    if found.get("state") == "online":
+        return found
+    context.say(f"connecting to {machine} ...")
+    try:
+        return await on_machine(context, machine, connect)
+    except CodecastError as error:
+        if error.code in ("unreachable", "link_lost"):
+            return await context.client.machine(machine)
+        raise
+
+
+async def start(context: Context, values: Values) -> Result:
+    machine, directory = place(context, values["machine"], values["directory"])
+    now = await ready_machine(context, machine)
+
+    async def create() -> Json:
+        body = {
+            key: values[key] for key in ("cli", "mode", "model", "name", "prompt") if values[key]
+        }
+        return await context.client.start(
+            machine, directory, id=identity, create_directory=values["create"], **body
+        )
+
+    identity = str(uuid.uuid4())
+    context.say(f"starting {values['cli'] or 'the CLI'} in {directory} on {machine} ...")
+    session = await on_machine(context, machine, create)
+    words = ""
+    if now.get("state") != "online" and session.get("delivery") == "stored":
+        words = f"{machine} is {now.get('state')}: it starts when the machine returns."
+    if values["attach"]:
+        return Follow(session, 0, words)
+    return Started(session, words)
+
+
+async def ls(context: Context, values: Values) -> Result:
+    found = await context.client.sessions(machine=values["machine"], all=True)
+    shown = found if values["all"] else [s for s in found if _status(s) not in ENDED]
+    return Sessions(shown, len(found) - len(shown))
+
+
+def _status(session: Json) -> str:
+    return str((session.get("state") or {}).get("status", ""))
+
+
+async def show(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    last = int(session.get("last_seq") or 0)
+    count = values["events"]
+    events = await history(context, session["id"], max(0, last - count), last) if count else []
+    prompts = await context.client.prompts(session["id"])
+    requests = await context.client.requests(session["id"])
+    return Session(
+        session,
+        events,
+        [
+            p
+            for p in prompts
+            if p.get("state") in ("stored", "delivered", "queued", "running", "unknown")
+        ],
+        [r for r in requests if r.get("outcome", "open") == "open"],
+    )
+
+
+async def history(context: Context, session: str, after: int, until: int) -> list[Json]:
+    """Events `after` < seq <= `until`, read page by page."""
+    events: list[Json] = []
+    while after < until:
+        page = await context.client.history(session, after=after)
+        found = [event for event in page["events"] if event["seq"] <= until]
+        events.extend(found)
+        if not found or not page.get("more"):
+            break
+        after = found[-1]["seq"]
+    return events
+
+
+async def attach(context: Context, values: Values) -> Result:
+    return Follow(await find(context, values["session"]), values["from"])
+
+
+async def logs(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    last = int(session.get("last_seq") or 0)
+    after = values["after"]
+    if after is None:
+        after = max(0, last - values["last"]) if values["last"] else 0
+    if values["follow"]:
+        return Stream(session, context.client.events(session["id"], after=after), values["raw"])
+
+    async def pages() -> Any:
+        position = after
+        while True:
+            page = await context.client.history(session["id"], after=position)
+            for event in page["events"]:
+                yield event
+            if not page["events"] or not page.get("more"):
+                return
+            position = page["events"][-1]["seq"]
+
+    return Stream(session, pages(), values["raw"])
+
+
+async def stop(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    session = await context.client.stop(session["id"])
+    return Done(
+        f"Stopped {name(session)}. A prompt or `codecast resume {name(session)}` starts it again.",
+        {"session": session},
+    )
+
+
+async def resume(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    await ready_machine(context, session["machine"])
+    session = await context.client.resume(session["id"])
+    return Done(f"Resumed {name(session)}: {_status(session)}.", {"session": session})
+
+
+async def rm(context: Context, values: Values) -> Result:
+    removed, words = [], []
+    for wanted in values["session"]:
+        session = await find(context, wanted)
+        if not values["force"] and _status(session) in ("running", "waiting"):
+            if not await context.ask.confirm(
+                f"{name(session)} is {_status(session)}. End it and delete its history?",
+                "",
+                f"codecast rm --force {name(session)}",
+            ):
+                continue
+        await context.client.remove(session["id"])
+        removed.append(session["id"])
+        words.append(name(session))
+    return Done(
+        "Removed " + ", ".join(words) + "." if words else "Nothing removed.", {"removed": removed}
+    )
+
+
+async def rename(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    before = name(session)
+    session = await context.client.update_session(session["id"], name=values["name"])
+    return Done(f"{before} is {name(session)} now.", {"session": session})
+
+
+async def mode(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    session = await context.client.update_session(session["id"], mode=values["mode"])
+    return Done(f"{name(session)} is in mode {values['mode']}.", {"session": session})
+
+
+async def model(context: Context, values: Values) -> Result:
+    session = await find(context, values["session"])
+    session = await context.client.update_session(session["id"], model=values["model"])
+    return Done(f"{name(session)} uses {values['model']}.", {"session": session})
+
+
+COMMANDS = (
+    Command(
+        "start",
+        "Start a session of a CLI in a directory of a machine",
+        start,
+        (
+            positional("machine", "a machine, or MACHINE:DIRECTORY", complete="place"),
+            positional(
+                "directory",
+                "where it works; on `local` here by default",
+                required=False,
+                complete="directory",
+            ),
+            option("cli", "which CLI: see `codecast clis MACHINE`", short="c", complete="cli"),
+            option("mode", "auto, code, plan or ask", choices=MODES, complete="mode"),
+            option("model", "the CLI's model", complete="model"),
+            option("name", "a name you can say; one is made up otherwise", short="n"),
+            option("prompt", "the first prompt", short="p", metavar="TEXT"),
+            flag("create", "make the directory where it is missing"),
+            flag("attach", "watch it right away", short="a"),
+        ),
+        ("new",),
+        (
+            ("start gpu-1 ~/project --cli claude", "start Claude Code there"),
+            ("start local . -c demo -a", "try the demo CLI here and watch it"),
+            ('start gpu-1:/data/run -p "Why is the loss NaN?"', "start with a prompt"),
+        ),
+        "`~` is the home directory on that machine, also where your shell has put this computer's in its place.",
+        FAMILY,
+    ),
+    Command(
+        "attach",
+        "Watch a session live, answer its requests, type prompts",
+        attach,
+        (SESSION, option("from", "begin after this event", type=int, metavar="SEQ")),
+        ("watch",),
+        (
+            ("attach brave-otter", "its last words, then live"),
+            ("attach brave-otter --from 0", "from the beginning"),
+        ),
+        "Ctrl-C interrupts the running turn, or detaches when there is none; Ctrl-D detaches; /help tells more."
+        " Detaching never affects the CLI.",
+        FAMILY,
+    ),
+    Command(
+        "ls",
+        "List sessions",
+        ls,
+        (
+            flag("all", "stopped and failed ones too", short="a"),
+            option("machine", "of this machine only", short="m", complete="machine"),
+        ),
+        ("list", "sessions"),
+        (
+            ("ls", "what runs, and what waits for you"),
+            ("ls -a -m gpu-1 --json", "all of gpu-1, for a script"),
+        ),
+        family=FAMILY,
+    ),
+    Command(
+        "show",
+        "Show one session: state, queue, requests, last words",
+        show,
+        (SESSION, option("events", "how many events of its end", type=int, metavar="N")),
+        ("status",),
+        (("show brave-otter", "how it stands"),),
+        family=FAMILY,
+    ),
+    Command(
+        "logs",
+        "Print a session's transcript",
+        logs,
+        (
+            SESSION,
+            flag("follow", "go on as it grows", short="f"),
+            option("after", "begin after this event", type=int, metavar="SEQ"),
+            option("last", "only the last N events", type=int, metavar="N"),
+            flag("raw", "the events themselves, one JSON object a line"),
+        ),
+        ("log",),
+        (
+            ("logs brave-otter -f", "follow without a keyboard"),
+            ("logs brave-otter --raw --after 120", "events from 121 on"),
+        ),
+        family=FAMILY,
+    ),
+    Command(
+        "stop",
+        "End a session's CLI and all it started; keep the session",
+        stop,
+        (SESSION,),
+        examples=(("stop brave-otter", "it can be resumed"),),
+        family=FAMILY,
+    ),
+    Command(
+        "resume",
+        "Start a stopped session's CLI again, where it was",
+        resume,
+        (SESSION,),
+        examples=(("resume brave-otter", "by the CLI's own history"),),
+        family=FAMILY,
+    ),
+    Command(
+        "rm",
+        "End sessions and delete them, here and on their machine",
+        rm,
+        (
+            positional("session", "names or ids", many=True, complete="session", implied=True),
+            flag("force", "do not ask, even while one runs", short="f"),
+        ),
+        ("remove", "destroy"),
+        (("rm brave-otter", "its history is gone, its files stay"),),
+        family=FAMILY,
+    ),
+    Command(
+        "rename",
+        "Give a session another name",
+        rename,
+        (SESSION, positional("name", "the new name")),
+        examples=(("rename brave-otter loss-hunt", ""),),
+        family=FAMILY,
+    ),
+    Command(
+        "mode",
+        "Switch a session's mode",
+        mode,
+        (SESSION, positional("mode", "auto, code, plan or ask", choices=MODES, complete="mode")),
+        examples=(("mode brave-otter plan", "it plans and changes nothing"),),
+        family=FAMILY,
+    ),
+    Command(
+        "model",
+        "Switch a session's model",
+        model,
+        (SESSION, positional("model", "a model of its CLI", complete="model")),
+        examples=(("model brave-otter opus", ""),),
+        family=FAMILY,
+    ),
+)
+
+
+def described(session: Json) -> str:
+    """`brave-otter (claude in ~/project on gpu-1)`."""
+    return f"{name(session)} ({session.get('cli')} in {session.get('cwd')} on {session.get('machine')})"
+
+
+__all__ = ["COMMANDS", "TAIL", "described", "find", "history", "place", "plural", "ready_machine"]

@@ -1,0 +1,99 @@
+"""Short words for times, sizes and foreign text."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from typing import Any
+
+
+def duration(seconds: float) -> str:
+    """`0.4s`, `12s`, `3m 5s`, `2h 10m`, `3d 4h`."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600}h"
+
+
+def age(since: Any, now: float | None = None) -> str:
+    """How long ago, in one unit: `now`, `40s`, `5m`, `3h`, `12d`. Empty for what is no time."""
+    if not isinstance(since, (int, float)) or not since:
+        return ""
+    seconds = int((time.time() if now is None else now) - since)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s" if seconds > 2 else "now"
+
+
+def size(count: Any) -> str:
+    """Bytes: `512 B`, `1.5 kB`, `3.2 GB`."""
+    if not isinstance(count, (int, float)):
+        return ""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return ""
+
+
+def tokens(count: int) -> str:
+    """`812`, `12.4k`, `1.2M`."""
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.1f}M"
+
+
+_KEEP = {"\n", "\t", "\u200d"}  # the joiner holds emoji together
+
+
+def safe(text: Any) -> str:
+    """Foreign text without power over the terminal: controls and reordering marks become visible.
+
+    A permission shows commands that an agent wrote: an escape sequence or a bidirectional
+    override in it must not make them look like other ones.
+    """
+    value = str(text)
+    if value.isascii() and value.isprintable():
+        return value
+    value = value.replace("\r\n", "\n")
+    return "".join(c if c in _KEEP or not _hidden(c) else _visible(c) for c in value)
+
+
+def _hidden(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return f"<U+{code:04X}>"
+
+
+def one_line(text: Any, width: int = 0) -> str:
+    """Safe, on one line, cut with an ellipsis at `width` characters (0: not cut)."""
+    value = " ".join(safe(text).split())
+    return value if not width or len(value) <= width else value[: width - 1] + "…"
+
+
+def plural(count: int, word: str, many: str = "") -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {many or word + 's'}"
+
+
+def name(session: dict[str, Any]) -> str:
+    """What a session is called: its name, else the head of its id."""
+    return str(session.get("name") or str(session.get("id", ""))[:8])
+
+
+def who(person: dict[str, Any]) -> str:
+    """`alice on telegram`, as far as it is known."""
+    by, where = person.get("by"), person.get("where")
+    return " on ".join(str(part) for part in (by, where) if part)
