@@ -1,0 +1,362 @@
+"""codecast.yaml: machines, agents and defaults, kept as the person wrote them.
+
+Reading checks every key and says what is wrong, in which line, and which key was probably
+meant. Writing changes only what changed: comments, order and `${VAR}` stay (expansion happens on
+reading alone, so a secret from the environment never lands in the file).
+
+    machines:
+      gpu-1: {host, user, port, identity_file, proxy_jump, ssh, directories, cli, mode, model,
+              env, python, hidden}
+    agents:
+      mine: {command: [argv], env}
+    defaults: {cli, mode, model}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from codecast_agent.protocol.errors import CodecastError
+
+MODES = ("auto", "code", "plan", "ask")
+PIPES = ("auto", "asyncssh", "openssh")
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def default_path() -> Path:
+    """`$XDG_CONFIG_HOME/codecast/codecast.yaml`, by default below ~/.config."""
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "codecast" / "codecast.yaml"
+
+
+@dataclass(frozen=True)
+class MachineConfig:
+    """One entry of `machines`; absent keys are None."""
+
+    host: str | None = None
+    user: str | None = None
+    port: int | None = None
+    identity_file: str | None = None
+    proxy_jump: str | None = None
+    ssh: str = "auto"
+    directories: list[str] = field(default_factory=list)
+    cli: str | None = None
+    mode: str | None = None
+    model: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    python: str | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """A CLI of the person's own: an ACP command."""
+
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a session gets that names nothing itself."""
+
+    cli: str | None = None
+    mode: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    machines: dict[str, MachineConfig] = field(default_factory=dict)
+    agents: dict[str, AgentConfig] = field(default_factory=dict)
+    defaults: Defaults = field(default_factory=Defaults)
+
+
+# key -> kind; kinds: text, port, list, map, flag, or a tuple of the words allowed
+_MACHINE: dict[str, Any] = {
+    "host": "text",
+    "user": "text",
+    "port": "port",
+    "identity_file": "text",
+    "proxy_jump": "text",
+    "ssh": PIPES,
+    "directories": "list",
+    "cli": "text",
+    "mode": MODES,
+    "model": "text",
+    "env": "map",
+    "python": "text",
+    "hidden": "flag",
+}
+_AGENT: dict[str, Any] = {"command": "list", "env": "map"}
+_DEFAULTS: dict[str, Any] = {"cli": "text", "mode": MODES, "model": "text"}
+_TOP = ("machines", "agents", "defaults")
+_KIND_WORDS = {
+    "text": "a text",
+    "port": "a port number (1 to 65535)",
+    "list": "a list of texts",
+    "map": "names with texts",
+    "flag": "true or false",
+}
+
+
+def load(path: Path) -> Config:
+    """The configuration, `${VAR}` expanded; an absent file is an empty one.
+
+    Raises CodecastError `bad_request` that names file, line and key.
+    """
+    return read(_text(path), path)
+
+
+def read(text: str, path: Path) -> Config:
+    """`load` for text; `path` is for the error messages."""
+    reader = _Reader(path)
+    root = reader.parse(text)
+    reader.keys(root, _TOP, "the file")
+    machines: dict[str, MachineConfig] = {}
+    for name, entry, where in reader.entries(root, "machines"):
+        _check_name(name, path)
+        machines[name] = MachineConfig(**reader.fields(entry, _MACHINE, where))
+    agents: dict[str, AgentConfig] = {}
+    for name, entry, where in reader.entries(root, "agents"):
+        values = reader.fields(entry, _AGENT, where)
+        if not values.get("command"):
+            raise reader.wrong(root["agents"], name, f"{where} has no `command`.", "Give its argv.")
+        agents[name] = AgentConfig(**values)
+    defaults = Defaults(**reader.fields(root.get("defaults"), _DEFAULTS, "defaults"))
+    return Config(machines, agents, defaults)
+
+
+def put_machine(path: Path, name: str, values: dict[str, Any]) -> Config:
+    """Write the given keys of machine `name`; None removes a key. Returns the new configuration.
+
+    Nothing is written when the result would not be valid.
+    """
+    _check_name(name, path)
+    root = _Reader(path).parse(_text(path))
+    machines = root.get("machines")
+    if machines is None:
+        machines = root["machines"] = CommentedMap()
+    entry = machines.get(name)
+    if entry is None:
+        entry = machines[name] = CommentedMap()
+    for key, value in values.items():
+        if value is None:
+            entry.pop(key, None)
+        elif entry.get(key) != value:
+            entry[key] = value
+    return _store(path, root)
+
+
+def remove_machine(path: Path, name: str) -> bool:
+    """Whether the file had such a machine, which is now gone from it."""
+    root = _Reader(path).parse(_text(path))
+    machines = root.get("machines")
+    if not machines or name not in machines:
+        return False
+    del machines[name]
+    _store(path, root)
+    return True
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise CodecastError(
+            "bad_request", f"{path} cannot be read.", "Check its owner and mode.", str(error)
+        ) from None
+
+
+def _store(path: Path, root: CommentedMap) -> Config:
+    out = io.StringIO()
+    _yaml().dump(root, out)
+    config = read(out.getvalue(), path)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target = path.resolve()  # a link to a dotfiles repository stays one
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(out.getvalue())
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                Path(temporary).chmod(target.stat().st_mode & 0o777)
+            Path(temporary).replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise CodecastError(
+            "bad_request", f"{path} cannot be written.", "Check its owner and mode.", str(error)
+        ) from None
+    return config
+
+
+def _check_name(name: str, path: Path) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@:+-]*", name):
+        raise CodecastError(
+            "bad_request",
+            f"{name!r} cannot be the name of a machine.",
+            "Letters, digits and . _ - @ : + are allowed; it begins with a letter or digit.",
+            str(path),
+        )
+
+
+class _Reader:
+    """Turns the tree into typed values and every mistake into a sentence."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def parse(self, text: str) -> CommentedMap:
+        try:
+            root = _yaml().load(text)
+        except YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f"line {mark.line + 1}: " if mark is not None else ""
+            problem = getattr(error, "problem", None) or str(error)
+            raise CodecastError(
+                "bad_request",
+                f"{self.path}, {line}{problem}",
+                "The file is not valid YAML there.",
+                str(error),
+            ) from None
+        if root is None:
+            root = CommentedMap()
+            if text.strip():  # only comments: keep them
+                root.yaml_set_start_comment(
+                    "\n".join(line.lstrip("# ") for line in text.strip().splitlines())
+                )
+        if not isinstance(root, CommentedMap):
+            raise CodecastError(
+                "bad_request",
+                f"{self.path} holds no mapping.",
+                f"Its keys are {', '.join(_TOP)}.",
+            )
+        return root
+
+    def wrong(self, parent: Any, key: Any, message: str, hint: str = "") -> CodecastError:
+        line = ""
+        with contextlib.suppress(AttributeError, KeyError, TypeError):
+            line = f", line {parent.lc.key(key)[0] + 1}"
+        return CodecastError(
+            "bad_request", f"{self.path}{line}: {message}", hint, data={"key": str(key)}
+        )
+
+    def keys(self, value: CommentedMap, allowed: Any, where: str) -> None:
+        for key in value:
+            if key not in allowed:
+                near = difflib.get_close_matches(str(key), list(allowed), 1, 0.5)
+                meant = f"Did you mean `{near[0]}`? " if near else ""
+                raise self.wrong(
+                    value,
+                    key,
+                    f"`{key}` is no key of {where}.",
+                    f"{meant}Its keys are {', '.join(allowed)}.",
+                )
+
+    def entries(self, root: CommentedMap, key: str) -> list[tuple[str, Any, str]]:
+        value = root.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, CommentedMap):
+            raise self.wrong(root, key, f"`{key}` must hold names with their settings.")
+        return [(str(name), entry, f"{key}.{name}") for name, entry in value.items()]
+
+    def fields(self, value: Any, kinds: dict[str, Any], where: str) -> dict[str, Any]:
+        if value is None:
+            return {}
+        if not isinstance(value, CommentedMap):
+            raise CodecastError(
+                "bad_request",
+                f"{self.path}: {where} must hold settings.",
+                f"Its keys are {', '.join(kinds)}.",
+            )
+        self.keys(value, kinds, where)
+        out: dict[str, Any] = {}
+        for key, item in value.items():
+            if item is None:
+                continue
+            found = self._value(value, key, item, kinds[key], where)
+            out[key] = found
+        return out
+
+    def _value(self, parent: Any, key: str, item: Any, kind: Any, where: str) -> Any:
+        expanded = self._expand(parent, key, item)
+        if isinstance(kind, tuple):
+            if expanded in kind:
+                return str(expanded)
+            near = difflib.get_close_matches(str(expanded), kind, 1)
+            meant = f"Did you mean `{near[0]}`? " if near else ""
+            raise self.wrong(
+                parent,
+                key,
+                f"{where}.{key} cannot be `{expanded}`.",
+                f"{meant}It is one of {', '.join(kind)}.",
+            )
+        fits: Any = None
+        if kind == "text" and isinstance(expanded, (str, int, float)):
+            fits = None if isinstance(expanded, bool) else str(expanded)
+        elif kind == "port":
+            with contextlib.suppress(ValueError, TypeError):
+                number = int(expanded)
+                fits = number if 0 < number < 65536 and not isinstance(expanded, bool) else None
+        elif kind == "flag" and isinstance(expanded, bool):
+            fits = expanded
+        elif kind == "list" and isinstance(expanded, list):
+            plain = all(isinstance(part, (str, int, float)) for part in expanded)
+            fits = [str(part) for part in expanded] if plain else None
+        elif kind == "map" and isinstance(expanded, dict):
+            plain = all(isinstance(part, (str, int, float)) for part in expanded.values())
+            fits = {str(k): str(v) for k, v in expanded.items()} if plain else None
+        if fits is None:
+            raise self.wrong(parent, key, f"{where}.{key} must be {_KIND_WORDS[kind]}.")
+        return fits
+
+    def _expand(self, parent: Any, key: str, value: Any) -> Any:
+        if isinstance(value, str):
+
+            def variable(match: re.Match[str]) -> str:
+                found = os.environ.get(match[1], match[2])
+                if found is None:
+                    raise self.wrong(
+                        parent,
+                        key,
+                        f"`{key}` uses ${{{match[1]}}}, which is not set.",
+                        f"Set {match[1]} where the server runs, or write"
+                        f" ${{{match[1]}:-a default}}.",
+                    )
+                return found
+
+            return _VARIABLE.sub(variable, value)
+        if isinstance(value, list):
+            return [self._expand(parent, key, item) for item in value]
+        if isinstance(value, dict):
+            return {name: self._expand(parent, key, item) for name, item in value.items()}
+        return value

@@ -1,0 +1,486 @@
+"""One SSH connection, made by asyncssh with explicit values only.
+
+asyncssh's own reading of ssh configuration is off (`config=None`): it stops at trailing comments
+and at missing identity files, and ignores StrictHostKeyChecking. All it is told comes from `ssh -G`
+(`ssh_config.py`), known_hosts (`host_keys.py`) and the person's keys (`ssh_keys.py`). Every hop
+of a ProxyJump is resolved, verified and authenticated like the machine itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncssh
+
+from codecast_agent.protocol.errors import CodecastError
+
+from . import host_keys, ssh_keys, ssh_options
+from .host_keys import OfferedKey
+from .ssh_config import Overrides, Resolved, jump_hops, resolve
+from .ssh_keys import Ask, KeyRing, Prompt
+
+CONNECT_TIMEOUT = 15.0  # seconds for TCP, where the ssh config names none
+LOGIN_TIMEOUT = 40.0  # seconds from TCP to logged in, the person's thinking not counted
+MAX_HOPS = 8
+CONNECTS_AT_ONCE = 4  # key exchange is CPU in the server's loop
+QUICKACK_EVERY = 0.002  # seconds
+QUICKACK_AT_MOST = 10.0
+
+T = TypeVar("T")
+
+
+class HostKeyRefused(CodecastError):
+    """`unknown_host_key` or `changed_host_key`; `offered` is what to accept, if one may."""
+
+    def __init__(self, error: CodecastError, offered: OfferedKey) -> None:
+        super().__init__(error.code, error.message, error.hint, error.detail, error.data)
+        self.offered = offered
+
+
+@dataclass
+class Context:
+    """What all connects of a hub share."""
+
+    config: Path | None = None
+    ring: KeyRing = field(default_factory=KeyRing)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTS_AT_ONCE))
+
+
+@dataclass
+class SshConnection:
+    """A connection and the hops under it."""
+
+    connection: asyncssh.SSHClientConnection
+    environment: dict[str, str]
+    _under: list[Callable[[], Any]]
+    _quickack: asyncio.Task[None] | None = None
+
+    def settled(self) -> None:
+        """The first exchange is over: the kernel may delay its ACKs again."""
+        if self._quickack is not None:
+            self._quickack.cancel()
+
+    def abort(self) -> None:
+        """End it at once, hops too."""
+        self.settled()
+        self.connection.abort()
+        for close in reversed(self._under):
+            close()
+
+
+class Patience:
+    """A deadline that stands still while a person is asked, and a place in the queue of
+    connects that is given back for that time."""
+
+    def __init__(self, seconds: float, slots: asyncio.Semaphore) -> None:
+        self._left = seconds
+        self._slots = slots
+        self._asking = 0
+
+    async def run(self, work: Awaitable[T]) -> T:
+        """Raises asyncio.TimeoutError."""
+        async with self._slots:
+            task = asyncio.ensure_future(work)
+            try:
+                while True:
+                    before = time.monotonic()
+                    done, _ = await asyncio.wait({task}, timeout=min(self._left, 0.5))
+                    if done:
+                        return task.result()
+                    if not self._asking:
+                        self._left -= time.monotonic() - before
+                        if self._left <= 0:
+                            raise asyncio.TimeoutError
+            finally:
+                if not task.done():
+                    task.cancel()
+                    with contextlib.suppress(BaseException):
+                        await task
+
+    @contextlib.asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        self._asking += 1
+        self._slots.release()
+        try:
+            yield
+        finally:
+            await self._slots.acquire()
+            self._asking -= 1
+
+
+async def connect(resolved: Resolved, context: Context, ask: Ask) -> SshConnection:
+    """A logged-in connection to `resolved`.
+
+    Raises CodecastError: `unreachable`, `unknown_host_key` and `changed_host_key` (as
+    HostKeyRefused), `auth_failed`, `secret_needed`, `bad_request`.
+    """
+    return await _connect(resolved, context, ask, depth=0)
+
+
+async def _connect(resolved: Resolved, context: Context, ask: Ask, depth: int) -> SshConnection:
+    under: list[Callable[[], Any]] = []
+    tunnel: asyncssh.SSHClientConnection | None = None
+    first: SshConnection | None = None
+    try:
+        jump = resolved.proxy_jump
+        if jump:
+            if depth >= MAX_HOPS:
+                raise CodecastError(
+                    "bad_request",
+                    f"The way to {resolved.name} has more than {MAX_HOPS} hops.",
+                    "Look for a ProxyJump that leads back to itself.",
+                    jump,
+                )
+            first = await _connect_hop(jump, resolved, context, ask, depth + 1)
+            tunnel = first.connection
+            under = [*first._under, tunnel.abort]
+        made = await _login(resolved, context, ask, tunnel)
+        made._under[:0] = under
+        if first is not None:
+            made._quickack = first._quickack
+        return made
+    except BaseException:
+        if first is not None:
+            first.abort()
+        raise
+
+
+async def _connect_hop(
+    jump: str, target: Resolved, context: Context, ask: Ask, depth: int
+) -> SshConnection:
+    """The last hop of `jump`; the ones before it are its own ProxyJump, as OpenSSH has it."""
+    host, user, port = jump_hops(jump)[-1]
+    rest = jump.rpartition(",")[0].strip()
+    hop = await resolve(
+        host, context.config, Overrides(user=user, port=port, proxy_jump=rest or None)
+    )
+    try:
+        return await _connect(hop, context, ask, depth)
+    except HostKeyRefused:
+        raise
+    except CodecastError as error:
+        raise CodecastError(
+            error.code,
+            f"On the way to {target.name}, at the jump host {host}: {error.message}",
+            error.hint,
+            error.detail,
+            error.data,
+        ) from None
+
+
+async def _login(
+    resolved: Resolved,
+    context: Context,
+    ask: Ask,
+    tunnel: asyncssh.SSHClientConnection | None,
+) -> SshConnection:
+    patience = Patience(LOGIN_TIMEOUT, context.slots)
+
+    async def patient(prompt: Prompt) -> str:
+        async with patience.asking():
+            return await ask(prompt)
+
+    login = _Login(resolved, context, patient, tunnel)
+    try:
+        return await patience.run(login.run())
+    except asyncio.TimeoutError:
+        raise unreachable(
+            resolved,
+            f"{login.where} did not finish the login within {LOGIN_TIMEOUT:.0f} seconds.",
+            "It may be overloaded, or a firewall drops what it sends.",
+        ) from None
+
+
+class _Login:
+    """One attempt to log in to one host."""
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        context: Context,
+        ask: Ask,
+        tunnel: asyncssh.SSHClientConnection | None,
+    ) -> None:
+        self.resolved = resolved
+        self.context = context
+        self.ask = ask
+        self.tunnel = tunnel
+        self.where = f"{resolved.hostname} port {resolved.port}"
+        self.closers: list[Callable[[], Any]] = []
+        self.proxy: ssh_options.ProxyProcess | None = None
+        self.known = host_keys.KnownKeys()
+        self.failure: CodecastError | None = None  # what our callbacks found out
+        self.tried: list[str] = []
+
+    async def run(self) -> SshConnection:
+        resolved = self.resolved
+        keys = await ssh_keys.load(resolved, self.context.ring, self.ask)
+        quickack: asyncio.Task[None] | None = None
+        try:
+            sock = await self._socket()
+            if sock is not None and self.proxy is None:
+                quickack = asyncio.get_running_loop().create_task(_quick_acks(sock.dup()))
+            address = sock.getpeername()[0] if sock is not None and self.proxy is None else None
+            self.known = await asyncio.to_thread(host_keys.look_up, resolved, address)
+            connection = await self._handshake(sock, keys)
+            return SshConnection(
+                connection, ssh_options.environment(resolved), self.closers, quickack
+            )
+        except BaseException as error:
+            if quickack is not None:
+                quickack.cancel()
+            for close in self.closers:
+                close()
+            if isinstance(error, (asyncssh.Error, OSError, ValueError)):
+                raise self._explain(error, keys) from None
+            raise
+        finally:
+            keys.close()
+
+    async def _socket(self) -> socket.socket | None:
+        """A connected socket; None where a jump host's channel takes its place."""
+        if self.tunnel is not None:
+            return None
+        if self.resolved.proxy_command:
+            self.proxy = ssh_options.ProxyProcess(self.resolved.proxy_command)
+            self.closers.append(self.proxy.close)
+            return await self.proxy.start()
+        return await dial(self.resolved)
+
+    async def _handshake(
+        self, sock: socket.socket | None, keys: ssh_keys.Keys
+    ) -> asyncssh.SSHClientConnection:
+        resolved = self.resolved
+        options = ssh_options.algorithms(resolved, self.known)
+        if sock is not None:
+            options["sock"] = sock
+        elif self.tunnel is not None:
+            options["tunnel"] = self.tunnel
+        self.tried = [str(pair.get_algorithm()) for pair in keys.pairs]
+        alias = resolved.get("hostkeyalias")
+        if alias:
+            options["host_key_alias"] = alias
+        return await asyncssh.connect(
+            resolved.hostname,
+            resolved.port,
+            username=resolved.user,
+            config=None,
+            known_hosts=lambda host, addr, port: self.known.as_tuple(),
+            agent_path=None,
+            client_keys=keys.pairs or None,
+            client_factory=lambda: _Client(self),
+            connect_timeout=None,
+            login_timeout=0,
+            **options,
+        )
+
+    def _explain(self, error: Exception, keys: ssh_keys.Keys) -> CodecastError:
+        if self.failure is not None:
+            return self.failure
+        resolved, words = self.resolved, str(error)
+        if self.proxy is not None and self.proxy.words():
+            words = f"{words}\nProxyCommand: {self.proxy.words()}"
+        if isinstance(error, asyncssh.PermissionDenied):
+            return self._denied(words, keys)
+        if isinstance(error, asyncssh.HostKeyNotVerifiable):
+            return CodecastError(
+                "changed_host_key",
+                f"The host certificate of {self.where} cannot be verified.",
+                "Ask whoever runs the machine for a valid certificate.",
+                words,
+                {"host": resolved.hostname, "port": resolved.port, "name": resolved.name},
+            )
+        if isinstance(error, asyncssh.ChannelOpenError):
+            return unreachable(
+                resolved,
+                f"The jump host cannot reach {self.where}.",
+                "Try the same from the jump host by hand.",
+                words,
+            )
+        if isinstance(error, asyncssh.KeyExchangeFailed):
+            return unreachable(
+                resolved,
+                f"{self.where} and we have no cipher or key type in common.",
+                "Let the `ssh` program connect instead: `ssh: openssh` for this machine in"
+                " codecast.yaml.",
+                words,
+            )
+        if isinstance(error, (asyncssh.ProtocolError, asyncssh.ProtocolNotSupported)):
+            return unreachable(
+                resolved, f"{self.where} does not speak SSH.", "Is the port right?", words
+            )
+        return unreachable(
+            resolved,
+            f"{self.where} closed the connection during the login.",
+            "It may be overloaded (MaxStartups), or refuse this address.",
+            words,
+        )
+
+    def _denied(self, words: str, keys: ssh_keys.Keys) -> CodecastError:
+        resolved = self.resolved
+        offered = ", ".join(self.tried) or "none"
+        lines = [words, f"keys offered: {offered}", *keys.notes]
+        return CodecastError(
+            "auth_failed",
+            f"{resolved.hostname} does not let {resolved.user!r} in with the keys we have.",
+            f"Does `ssh {resolved.name}` work where the Jupyter server runs? If it asks for a"
+            " passphrase there, add the key to your ssh-agent. Is the user name right?",
+            "\n".join(line for line in lines if line),
+            {"user": resolved.user, "host": resolved.hostname},
+        )
+
+
+class _Client(asyncssh.SSHClient):
+    """asyncssh's questions during one login."""
+
+    def __init__(self, login: _Login) -> None:
+        self._login = login
+        self._passwords = 0
+
+    def validate_host_public_key(
+        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+    ) -> bool:
+        login = self._login
+        error = host_keys.judge(login.resolved, login.known, key)
+        if error is None:
+            return True
+        offered = OfferedKey(login.resolved, key)
+        wanted = login.resolved.get("stricthostkeychecking", "ask")
+        if error.code == "unknown_host_key" and wanted in ("accept-new", "no", "off", "false"):
+            # The person's own ssh config says so.
+            try:
+                host_keys.accept(offered)
+                return True
+            except CodecastError as problem:
+                error = problem
+        login.failure = HostKeyRefused(error, offered)
+        return False
+
+    async def password_auth_requested(self) -> str | None:
+        login = self._login
+        if not login.resolved.flag("passwordauthentication") or self._passwords >= ssh_keys.TRIES:
+            return None
+        self._passwords += 1
+        resolved = login.resolved
+        return await self._ask(
+            Prompt(
+                f"Password for {resolved.user}@{resolved.hostname}",
+                "password",
+                wrong=self._passwords > 1,
+            )
+        )
+
+    async def kbdint_auth_requested(self) -> str | None:
+        login = self._login
+        if (
+            not login.resolved.flag("kbdinteractiveauthentication")
+            or self._passwords >= ssh_keys.TRIES
+        ):
+            return None
+        self._passwords += 1
+        return ""
+
+    async def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[str] | None:
+        answers: list[str] = []
+        for text, echo in prompts:
+            words = " ".join(filter(None, [name.strip(), instructions.strip(), text.strip()]))
+            label = f"{self._login.resolved.hostname}: {words}"
+            answer = await self._ask(
+                Prompt(label, "challenge", hidden=not echo, wrong=self._passwords > 1)
+            )
+            if answer is None:
+                return None
+            answers.append(answer)
+        return answers
+
+    async def _ask(self, prompt: Prompt) -> str | None:
+        if self._login.resolved.flag("batchmode"):
+            return None
+        try:
+            return await self._login.ask(prompt)
+        except CodecastError as error:
+            self._login.failure = error
+            return None
+
+
+async def dial(resolved: Resolved) -> socket.socket:
+    """A TCP connection to the host, each of its addresses tried in turn."""
+    loop = asyncio.get_running_loop()
+    family = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(
+        resolved.get("addressfamily"), socket.AF_UNSPEC
+    )
+    where = f"{resolved.hostname} port {resolved.port}"
+    try:
+        timeout = float(resolved.get("connecttimeout", ""))
+    except ValueError:
+        timeout = CONNECT_TIMEOUT
+    try:
+        addresses = await loop.getaddrinfo(
+            resolved.hostname, resolved.port, family=family, type=socket.SOCK_STREAM
+        )
+    except OSError as error:
+        raise unreachable(
+            resolved,
+            f"The name {resolved.hostname} cannot be resolved.",
+            "Is it spelled right, and is the network (or VPN) up?",
+            str(error),
+        ) from None
+    problem = ""
+    for kind, _, _, _, address in addresses:
+        sock = socket.socket(kind, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            bind = resolved.get("bindaddress")
+            if bind and bind != "none":
+                sock.bind((bind, 0))
+            await asyncio.wait_for(loop.sock_connect(sock, address), timeout)
+            return sock
+        except asyncio.TimeoutError:
+            sock.close()
+            problem = problem or f"{where} did not answer within {timeout:.0f} seconds."
+        except ConnectionRefusedError:
+            sock.close()
+            problem = f"{where} refuses the connection: no SSH server listens there."
+        except OSError as error:
+            sock.close()
+            problem = problem or f"{where} cannot be reached: {error.strerror or error}."
+        except BaseException:
+            sock.close()
+            raise
+    raise unreachable(resolved, problem, "Is the machine on, and is the network (or VPN) up?")
+
+
+def unreachable(resolved: Resolved, message: str, hint: str, detail: str = "") -> CodecastError:
+    return CodecastError(
+        "unreachable",
+        message,
+        hint,
+        detail,
+        {"host": resolved.hostname, "port": resolved.port},
+    )
+
+
+async def _quick_acks(sock: socket.socket) -> None:
+    """Acknowledge at once while connecting: sshd's Nagle waits for ACKs the kernel would delay.
+    The kernel forgets the option by itself, hence again and again."""
+    if not hasattr(socket, "TCP_QUICKACK"):
+        sock.close()
+        return
+    end = time.monotonic() + QUICKACK_AT_MOST
+    try:
+        while time.monotonic() < end:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            await asyncio.sleep(QUICKACK_EVERY)
+    except OSError:
+        pass
+    finally:
+        sock.close()
