@@ -1,10 +1,7 @@
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { connectionPlugin } from './connection/plugin';
+import { panelPlugin } from './panel/plugin';
+import { sessionPlugin } from './session/plugin';
 
-const plugin: JupyterFrontEndPlugin<void> = {
-  id: 'codecast-jupyter:panel',
-  description: 'The side panel: machines and sessions.',
-  autoStart: true,
-  activate: (app: JupyterFrontEnd) => undefined
-};
+export { ICodecast } from './connection/tokens';
 
-export default [plugin];
+export default [connectionPlugin, sessionPlugin, panelPlugin];

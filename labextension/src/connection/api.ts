@@ -1,0 +1,134 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import { IProblem } from '../model/events.gen';
+import { IAnswer, ICli, IDirectory, IMachine, INewSession } from './types';
+import { IPrompt, IRequest, ISession } from './types';
+
+const BASE = 'api/codecast/v1';
+
+/** A failure with the words for a person: what happened, why, what to do. */
+export class CodecastError extends Error {
+  constructor(readonly problem: IProblem) {
+    super(problem.message);
+  }
+
+  /** Total: whatever was thrown becomes a problem one can show. */
+  static problem(error: unknown): IProblem {
+    return error instanceof CodecastError
+      ? error.problem
+      : { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The REST side of the server extension. Every method throws `CodecastError`. */
+export class Api {
+  constructor(readonly settings: ServerConnection.ISettings) {}
+
+  clis(machine: string): Promise<ICli[]> {
+    return this._call('GET', ['machines', machine, 'clis']);
+  }
+
+  directories(machine: string, path: string): Promise<IDirectory> {
+    return this._call('GET', ['machines', machine, 'directories'], undefined, { path });
+  }
+
+  connect(machine: string): Promise<IMachine> {
+    return this._call('POST', ['machines', machine, 'connect'], {});
+  }
+
+  acceptHostKey(machine: string, fingerprint: string): Promise<IMachine> {
+    return this._call('POST', ['machines', machine, 'host-key'], { fingerprint });
+  }
+
+  giveSecret(machine: string, prompt: string, value: string): Promise<IMachine> {
+    return this._call('POST', ['machines', machine, 'secret'], { prompt, value });
+  }
+
+  start(session: INewSession): Promise<ISession> {
+    return this._call('POST', ['sessions'], session);
+  }
+
+  destroy(session: string): Promise<void> {
+    return this._call('DELETE', ['sessions', session]);
+  }
+
+  prompts(session: string): Promise<IPrompt[]> {
+    return this._call('GET', ['sessions', session, 'prompts']);
+  }
+
+  /** Send a prompt; resolves once it is stored. Sending the same `id` again changes nothing. */
+  prompt(session: string, id: string, text: string): Promise<IPrompt> {
+    return this._call('POST', ['sessions', session, 'prompts'], { id, text });
+  }
+
+  cancelPrompt(session: string, prompt: string): Promise<void> {
+    return this._call('DELETE', ['sessions', session, 'prompts', prompt]);
+  }
+
+  interrupt(session: string): Promise<ISession> {
+    return this._call('POST', ['sessions', session, 'interrupt'], {});
+  }
+
+  stop(session: string): Promise<ISession> {
+    return this._call('POST', ['sessions', session, 'stop'], {});
+  }
+
+  resume(session: string): Promise<ISession> {
+    return this._call('POST', ['sessions', session, 'resume'], {});
+  }
+
+  rename(session: string, name: string): Promise<ISession> {
+    return this._call('PATCH', ['sessions', session], { name });
+  }
+
+  answer(session: string, request: string, answer: IAnswer): Promise<IRequest> {
+    return this._call('POST', ['sessions', session, 'requests', request, 'answer'], answer);
+  }
+
+  private async _call<T>(
+    method: string,
+    path: string[],
+    body?: object,
+    query?: { [name: string]: string }
+  ): Promise<T> {
+    let url = URLExt.join(this.settings.baseUrl, BASE, ...path.map(encodeURIComponent));
+    if (query) {
+      url += URLExt.objectToQueryString(query);
+    }
+    const init: RequestInit = { method, headers: { 'X-Codecast-Surface': 'lab' } };
+    if (body) {
+      init.body = JSON.stringify(body);
+    }
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (error) {
+      throw new CodecastError({
+        code: 'link_lost',
+        message: 'The Jupyter server does not answer.',
+        hint: 'Nothing was lost. Try again when it is back.',
+        detail: String(error)
+      });
+    }
+    if (!response.ok) {
+      throw new CodecastError(await problemOf(response));
+    }
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+}
+
+async function problemOf(response: Response): Promise<IProblem> {
+  try {
+    const body = await response.json();
+    if (typeof body?.message === 'string') {
+      return { ...body, code: body.code ?? String(response.status) };
+    }
+  } catch {
+    // not JSON: a proxy's page, say
+  }
+  return {
+    code: String(response.status),
+    message: `The server answered ${response.status} ${response.statusText}.`
+  };
+}

@@ -1,0 +1,155 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { DisposableDelegate, IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { SessionEvent } from '../model/events.gen';
+import { ServerFrame } from './types';
+
+const FIRST_WAIT = 500; // milliseconds before the first new try
+const LONGEST_WAIT = 15000;
+
+/** Who watches one session. */
+export interface ISubscriber {
+  /** Events in order, each once. */
+  events(events: SessionEvent[]): void;
+  /** The server knows everything up to `lastSeq`; older events may still be on their way. */
+  subscribed(lastSeq: number): void;
+}
+
+interface ISubscription {
+  last: number; // the last event that was handed on
+  following: boolean; // false until the server has said where it goes on
+  hole: number; // where a frame left events out; asked for again once
+  subscriber: ISubscriber;
+}
+
+/**
+ * The page's only socket. It comes back by itself after a loss, and every subscription goes on
+ * after the last event that was seen, so that nothing is missed and nothing comes twice.
+ */
+export class EventStream implements IDisposable {
+  constructor(private _settings: ServerConnection.ISettings) {
+    this._open();
+  }
+
+  /** Summaries: sessions, machines, prompts. */
+  get frame(): ISignal<this, ServerFrame> {
+    return this._frame;
+  }
+
+  /** Whether the socket is open; emitted at each change. */
+  get connectionChanged(): ISignal<this, boolean> {
+    return this._connectionChanged;
+  }
+
+  get isConnected(): boolean {
+    return this._socket?.readyState === 1;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /**
+   * Hear every event of a session from the first one; dispose to stop.
+   *
+   * @param session - its id, not its name
+   */
+  subscribe(session: string, subscriber: ISubscriber): IDisposable {
+    if (this._subscriptions.has(session)) {
+      throw new Error(`${session} is subscribed already: share its model`);
+    }
+    const subscription = { last: 0, following: false, hole: 0, subscriber };
+    this._subscriptions.set(session, subscription);
+    this._follow(session, subscription);
+    return new DisposableDelegate(() => {
+      this._subscriptions.delete(session);
+      this._send({ type: 'unsubscribe', session });
+    });
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    window.clearTimeout(this._timer);
+    this._socket?.close();
+    Signal.clearData(this);
+  }
+
+  private _open(): void {
+    const { wsUrl, token, appendToken, WebSocket } = this._settings;
+    let url = URLExt.join(wsUrl, 'api/codecast/v1/stream');
+    if (appendToken && token) {
+      url += `?token=${encodeURIComponent(token)}`;
+    }
+    const socket = (this._socket = new WebSocket(url));
+    socket.onopen = () => {
+      this._wait = FIRST_WAIT;
+      this._send({ type: 'watch' });
+      this._subscriptions.forEach((subscription, id) => this._follow(id, subscription));
+      this._connectionChanged.emit(true);
+    };
+    socket.onmessage = message => this._take(JSON.parse(message.data));
+    socket.onclose = () => {
+      if (!this._isDisposed) {
+        this._connectionChanged.emit(false);
+        this._timer = window.setTimeout(() => this._open(), this._wait);
+        this._wait = Math.min(this._wait * 2, LONGEST_WAIT);
+      }
+    };
+  }
+
+  private _follow(session: string, subscription: ISubscription): void {
+    subscription.following = false;
+    this._send({ type: 'subscribe', session, after: subscription.last });
+  }
+
+  private _take(frame: ServerFrame): void {
+    const subscription = 'session' in frame && this._subscriptions.get(String(frame.session));
+    if (frame.type === 'events') {
+      // what was on its way before the server took a new subscription belongs to the old one
+      if (subscription && subscription.following) {
+        this._hand(frame.session, subscription, frame.events);
+      }
+    } else if (frame.type === 'subscribed') {
+      if (subscription && frame.after <= subscription.last) {
+        subscription.following = true;
+        subscription.subscriber.subscribed(frame.last_seq);
+      }
+    } else {
+      this._frame.emit(frame);
+    }
+  }
+
+  private _hand(session: string, subscription: ISubscription, events: SessionEvent[]): void {
+    const fresh = events.filter(event => event.seq > subscription.last);
+    if (!fresh.length) {
+      return;
+    }
+    const next = subscription.last + 1;
+    if (fresh[0].seq !== next && fresh[0].type !== 'gap' && subscription.hole !== next) {
+      subscription.hole = next;
+      this._follow(session, subscription);
+      return;
+    }
+    subscription.last = fresh[fresh.length - 1].seq;
+    subscription.subscriber.events(fresh);
+  }
+
+  private _send(frame: object): void {
+    if (this.isConnected) {
+      this._socket!.send(JSON.stringify(frame));
+    }
+  }
+
+  private _socket: WebSocket | null = null;
+  private _subscriptions = new Map<string, ISubscription>();
+  private _frame = new Signal<this, ServerFrame>(this);
+  private _connectionChanged = new Signal<this, boolean>(this);
+  private _isDisposed = false;
+  private _wait = FIRST_WAIT;
+  private _timer = 0;
+}

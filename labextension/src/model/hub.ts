@@ -1,0 +1,116 @@
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { EventStream } from '../connection/stream';
+import { IMachine, IPrompt, ISession, ServerFrame } from '../connection/types';
+
+/** How soon a session needs its person: the order of lists. */
+const URGENCY = ['waiting', 'failed', 'running', 'starting', 'idle', 'exited', 'stopped'];
+
+/** What the server says of all machines, sessions and prompts, live. */
+export class HubModel implements IDisposable {
+  constructor(private _stream: EventStream) {
+    _stream.frame.connect(this._take, this);
+    _stream.connectionChanged.connect(this._onConnection, this);
+  }
+
+  readonly machines = new Map<string, IMachine>();
+  readonly sessions = new Map<string, ISession>();
+
+  /** Prompts that were seen to change, by id. */
+  readonly prompts = new Map<string, IPrompt>();
+
+  /** Whether the first account of everything is complete. */
+  isLoaded = false;
+
+  get isConnected(): boolean {
+    return this._stream.isConnected;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Sessions of a machine, those that need their person first, then the newest. */
+  sessionsOf(machine: string): ISession[] {
+    return [...this.sessions.values()]
+      .filter(session => session.machine === machine)
+      .sort(
+        (a, b) =>
+          URGENCY.indexOf(a.state.status) - URGENCY.indexOf(b.state.status) || b.created - a.created
+      );
+  }
+
+  /** Sessions with an open request, the longest waiting first. */
+  waiting(): ISession[] {
+    return [...this.sessions.values()]
+      .filter(session => Object.keys(session.state.requests).length)
+      .sort((a, b) => a.state.updated - b.state.updated);
+  }
+
+  /** Take in what an answer of the REST side said, ahead of the stream. */
+  learn(session: ISession): void {
+    this.sessions.set(session.id, session);
+    this._changed.emit();
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      Signal.clearData(this);
+    }
+  }
+
+  private _take(_: EventStream, frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'session':
+        this.sessions.set(frame.session.id, frame.session);
+        this._told.add(frame.session.id);
+        break;
+      case 'session_removed':
+        this.sessions.delete(frame.id);
+        break;
+      case 'machine':
+        this.machines.set(frame.machine.name, frame.machine);
+        this._told.add(frame.machine.name);
+        break;
+      case 'machine_removed':
+        this.machines.delete(frame.name);
+        break;
+      case 'prompt':
+        this.prompts.set(frame.prompt.id, frame.prompt);
+        break;
+      case 'watching':
+        this._forgetUntold();
+        this.isLoaded = true;
+        break;
+      default:
+        return;
+    }
+    this._changed.emit();
+  }
+
+  /** What was removed while the socket was lost is not told again. */
+  private _forgetUntold(): void {
+    for (const known of [this.sessions, this.machines]) {
+      for (const name of [...known.keys()]) {
+        if (!this._told.has(name)) {
+          known.delete(name);
+        }
+      }
+    }
+  }
+
+  private _onConnection(): void {
+    this._told.clear();
+    this._changed.emit();
+  }
+
+  private _changed = new Signal<this, void>(this);
+  private _told = new Set<string>(); // since the socket was opened
+  private _isDisposed = false;
+}

@@ -1,0 +1,199 @@
+/**
+ * The fold: what a session is now, derived from its events and from nothing else.
+ *
+ * The twin of `codecast_agent/protocol/state.py`; both pass `tests/protocol/state_cases.json`.
+ */
+import { ICommand, IContent, IPlanEntry, IProblem, SessionEvent } from './events.gen';
+import { ISetting, IUsage, IRequestOpenedEvent, TERMINAL_PROMPT_STATES } from './events.gen';
+
+/** A prompt that has not ended. */
+export interface IPromptState {
+  prompt: string;
+  state: string;
+  content?: IContent[];
+  by?: string;
+  where?: string;
+  steered?: boolean;
+}
+
+/** An open request, as it was asked. */
+export type OpenRequest = Omit<
+  IRequestOpenedEvent,
+  'seq' | 'time' | 'raw' | 'raw_input' | 'type'
+> & {
+  since: number;
+};
+
+/** What a person is told. */
+export type Status = 'starting' | 'idle' | 'running' | 'waiting' | 'exited' | 'stopped' | 'failed';
+
+/** See `initial` of the Python twin for the meaning of every field. */
+export interface ISessionState {
+  seq: number;
+  status: Status;
+  process: string;
+  pid: number | null;
+  turn: { turn: number; prompts: string[]; since: number } | null;
+  turns: number;
+  prompts: { [prompt: string]: IPromptState };
+  requests: { [request: string]: OpenRequest };
+  settings: { [name: string]: ISetting };
+  mode: string | null;
+  commands: ICommand[];
+  plan: IPlanEntry[];
+  native: string | null;
+  title: string | null;
+  name: string | null;
+  cli_version: string | null;
+  usage: IUsage;
+  cost_usd: number;
+  context_used: number | null;
+  context_size: number | null;
+  error: IProblem | null;
+  background: { [task: string]: string };
+  updated: number;
+}
+
+/** The state before the first event. */
+export function initial(): ISessionState {
+  return {
+    seq: 0,
+    status: 'starting',
+    process: 'starting',
+    pid: null,
+    turn: null,
+    turns: 0,
+    prompts: {},
+    requests: {},
+    settings: {},
+    mode: null,
+    commands: [],
+    plan: [],
+    native: null,
+    title: null,
+    name: null,
+    cli_version: null,
+    usage: {},
+    cost_usd: 0,
+    context_used: null,
+    context_size: null,
+    error: null,
+    background: {},
+    updated: 0
+  };
+}
+
+/** Take one event into `state`, in place. An event already taken (`seq`) changes nothing. */
+export function apply(state: ISessionState, event: SessionEvent): void {
+  if (event.seq <= state.seq) {
+    return;
+  }
+  state.seq = event.seq;
+  state.updated = event.time;
+  if (step(state, event)) {
+    state.status = status(state);
+  }
+}
+
+/** The one word for a person, by what matters most to them. */
+export function status(state: ISessionState): Status {
+  if (state.process === 'failed' || state.process === 'stopped') {
+    return state.process;
+  }
+  if (Object.keys(state.requests).length) {
+    return 'waiting';
+  }
+  if (state.turn) {
+    return 'running';
+  }
+  return state.process === 'ready' ? 'idle' : (state.process as Status);
+}
+
+/** Whether the event meant anything to the state. */
+function step(state: ISessionState, event: SessionEvent): boolean {
+  switch (event.type) {
+    case 'session_state':
+      state.process = event.state;
+      state.pid = ['starting', 'ready'].includes(event.state) ? (event.pid ?? null) : null;
+      if (event.error || event.state === 'ready') {
+        state.error = event.error ?? null;
+      }
+      if (['exited', 'stopped', 'failed'].includes(event.state)) {
+        state.background = {};
+      }
+      return true;
+    case 'turn_started':
+      state.turn = { turn: event.turn, prompts: event.prompts ?? [], since: event.time };
+      state.turns += 1;
+      state.error = null;
+      return true;
+    case 'turn_ended':
+      state.turn = null;
+      state.error = event.error ?? null;
+      return true;
+    case 'prompt_state': {
+      if (TERMINAL_PROMPT_STATES.includes(event.state)) {
+        delete state.prompts[event.prompt];
+        return true;
+      }
+      const entry = (state.prompts[event.prompt] ??= { prompt: event.prompt, state: '' });
+      entry.state = event.state;
+      copy(event, entry, ['content', 'by', 'where', 'steered']);
+      return true;
+    }
+    case 'request_opened': {
+      const { seq, time, type, raw, raw_input, ...request } = event;
+      state.requests[event.request] = { ...request, since: time };
+      return true;
+    }
+    case 'request_resolved':
+    case 'request_withdrawn':
+      delete state.requests[event.request];
+      return true;
+    case 'config_option_update':
+      for (const [name, setting] of Object.entries(event.settings ?? {})) {
+        if (setting && typeof setting === 'object') {
+          state.settings[name] = { ...state.settings[name], ...setting };
+        }
+      }
+      if (event.class !== undefined) {
+        state.mode = event.class;
+      }
+      return true;
+    case 'session_info_update':
+      copy(event, state, ['native', 'title', 'cli_version', 'name']);
+      return true;
+    case 'usage_update':
+      copy(event, state, ['usage', 'cost_usd', 'context_used', 'context_size']);
+      return true;
+    case 'available_commands_update':
+      state.commands = event.commands ?? [];
+      return true;
+    case 'plan':
+      state.plan = event.entries ?? [];
+      return true;
+    case 'background':
+      if (event.state === 'running') {
+        state.background[event.task] = event.title ?? event.task;
+      } else {
+        delete state.background[event.task];
+      }
+      return true;
+    case 'gap':
+      // what was open before the gap may have ended inside it: never show it as open
+      state.turn = null;
+      state.requests = {};
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Copy the named fields that `from` has. */
+function copy(from: object, to: object, fields: string[]): void {
+  for (const field of fields) {
+    if (field in from) {
+      (to as Record<string, unknown>)[field] = (from as Record<string, unknown>)[field];
+    }
+  }
+}

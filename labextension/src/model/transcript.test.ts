@@ -1,0 +1,87 @@
+import { expect, it } from 'vitest';
+
+import { SessionEvent } from './events.gen';
+import { IMessageEntry, IPromptEntry, IRequestEntry, IToolEntry, Transcript } from './transcript';
+
+function fold(...events: object[]): Transcript {
+  const transcript = new Transcript();
+  events.forEach((event, index) =>
+    transcript.apply({ seq: index + 1, time: index, ...event } as unknown as SessionEvent)
+  );
+  return transcript;
+}
+
+const text = (value: string) => ({ type: 'text', text: value });
+const chunk = (message: string, value: string) => ({
+  type: 'agent_message_chunk',
+  message,
+  content: text(value)
+});
+
+it('appends the chunks of a message, and keeps two messages apart', () => {
+  const { entries } = fold(chunk('a', 'one '), chunk('a', 'two'), chunk('b', 'three'));
+  expect(entries.map(entry => (entry as IMessageEntry).text)).toEqual(['one two', 'three']);
+});
+
+it('gives a changed entry a new identity, and leaves the others alone', () => {
+  const transcript = fold(chunk('a', 'one'), chunk('b', 'two'));
+  const [first, second] = transcript.entries;
+  transcript.apply({ seq: 3, time: 3, ...chunk('b', '!') } as unknown as SessionEvent);
+  expect(transcript.entries[0]).toBe(first);
+  expect(transcript.entries[1]).not.toBe(second);
+});
+
+it('passes over an event that comes twice', () => {
+  const transcript = fold(chunk('a', 'one'));
+  transcript.apply({ seq: 1, time: 1, ...chunk('a', 'one') } as unknown as SessionEvent);
+  expect((transcript.entries[0] as IMessageEntry).text).toBe('one');
+});
+
+it('puts a prompt that waited where it began to run', () => {
+  const { entries } = fold(
+    chunk('a', 'busy'),
+    { type: 'prompt_state', prompt: 'p', state: 'queued', content: [text('old')] },
+    { type: 'prompt_state', prompt: 'p', state: 'queued', content: [text('edited')] },
+    chunk('a', ' still'),
+    { type: 'prompt_state', prompt: 'p', state: 'running' },
+    chunk('b', 'answer'),
+    { type: 'prompt_state', prompt: 'p', state: 'done' }
+  );
+  expect(entries.map(entry => entry.kind)).toEqual(['message', 'prompt', 'message']);
+  expect(entries[1]).toMatchObject({ text: 'edited', state: 'done' } as IPromptEntry);
+});
+
+it('creates a tool call by its update, and grows its output', () => {
+  const { entries } = fold(
+    { type: 'tool_call_update', call: 'c', title: 'Run', kind: 'execute' },
+    { type: 'tool_output_delta', call: 'c', text: 'a' },
+    { type: 'tool_output_delta', call: 'c', text: 'b' },
+    { type: 'tool_call_update', call: 'c', status: 'completed' }
+  );
+  expect(entries).toHaveLength(1);
+  const expected = { title: 'Run', toolKind: 'execute', output: 'ab', status: 'completed' };
+  expect(entries[0] as IToolEntry).toMatchObject(expected);
+});
+
+it('keeps who answered a request and where', () => {
+  const { entries } = fold(
+    { type: 'request_opened', request: 'r', kind: 'permission', title: 'Write?' },
+    { type: 'request_resolved', request: 'r', option: 'allow', by: 'ada', where: 'shell' }
+  );
+  const entry = entries[0] as IRequestEntry;
+  expect(entry.outcome).toBe('resolved');
+  expect(entry.resolution).toMatchObject({ by: 'ada', where: 'shell' });
+});
+
+it('empties a message that a retry discarded', () => {
+  const { entries } = fold(
+    chunk('a', 'wrong'),
+    { type: 'message_discarded', message: 'a' },
+    chunk('a', 'right')
+  );
+  expect((entries[0] as IMessageEntry).text).toBe('right');
+});
+
+it('passes over types it does not know', () => {
+  expect(fold({ type: 'from_the_future', what: 1 }).entries).toEqual([]);
+});

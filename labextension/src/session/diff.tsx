@@ -1,0 +1,25 @@
+import React from 'react';
+
+const CLASSES: { [first: string]: string } = {
+  '+': 'jp-mod-added',
+  '-': 'jp-mod-removed',
+  '@': 'jp-mod-place'
+};
+
+/** A unified diff, line by line. */
+export function Diff(props: { path?: string; diff: string }): JSX.Element {
+  const lines = props.diff.replace(/\n$/, '').split('\n');
+  const shown = lines.filter(line => !/^(---|\+\+\+) /.test(line));
+  return (
+    <figure className="jp-Codecast-diff">
+      {props.path && <figcaption>{props.path}</figcaption>}
+      <pre>
+        {shown.map((line, index) => (
+          <div key={index} className={CLASSES[line[0]] ?? ''}>
+            {line || ' '}
+          </div>
+        ))}
+      </pre>
+    </figure>
+  );
+}

@@ -1,0 +1,24 @@
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { createContext, useContext } from 'react';
+
+import { ICodecast } from '../connection/tokens';
+
+/** What every component may need. */
+export interface IContext {
+  readonly codecast: ICodecast;
+  readonly commands: CommandRegistry;
+  readonly rendermime: IRenderMimeRegistry;
+  readonly trans: TranslationBundle;
+}
+
+export const Context = createContext<IContext | null>(null);
+
+export function useCodecast(): IContext {
+  const context = useContext(Context);
+  if (!context) {
+    throw new Error('No Codecast context around this component.');
+  }
+  return context;
+}

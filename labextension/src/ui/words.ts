@@ -1,0 +1,98 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { IMachine } from '../connection/types';
+
+/** The status of a session, for a person. */
+export function statusWord(status: string, trans: TranslationBundle): string {
+  switch (status) {
+    case 'starting':
+      return trans.__('starting');
+    case 'idle':
+      return trans.__('idle');
+    case 'running':
+      return trans.__('running');
+    case 'waiting':
+      return trans.__('needs you');
+    case 'exited':
+      return trans.__('exited');
+    case 'stopped':
+      return trans.__('stopped');
+    case 'failed':
+      return trans.__('failed');
+    default:
+      return status;
+  }
+}
+
+/** The state of a machine, for a person. */
+export function machineWord(state: IMachine['state'], trans: TranslationBundle): string {
+  switch (state) {
+    case 'offline':
+      return trans.__('not connected');
+    case 'connecting':
+      return trans.__('connecting…');
+    case 'online':
+      return trans.__('online');
+    case 'reconnecting':
+      return trans.__('reconnecting…');
+    case 'failed':
+      return trans.__('failed');
+  }
+}
+
+/** Where a prompt is on its way, for a person. */
+export function promptWord(state: string, trans: TranslationBundle): string {
+  switch (state) {
+    case 'stored':
+      return trans.__('waits for the machine');
+    case 'delivered':
+    case 'queued':
+      return trans.__('queued');
+    case 'running':
+      return trans.__('running');
+    case 'failed':
+      return trans.__('failed');
+    case 'cancelled':
+      return trans.__('cancelled');
+    case 'unknown':
+      return trans.__('nobody can tell whether it was taken');
+    default:
+      return state;
+  }
+}
+
+/** Why a turn or a process ended, for a person. */
+export function endWord(reason: string, trans: TranslationBundle): string {
+  switch (reason) {
+    case 'cancelled':
+      return trans.__('Interrupted');
+    case 'refusal':
+      return trans.__('The model refused');
+    case 'max_tokens':
+      return trans.__('Out of tokens');
+    case 'max_turn_requests':
+      return trans.__('Out of steps');
+    case 'error':
+      return trans.__('The turn failed');
+    case 'exited':
+      return trans.__('The CLI has exited; the next prompt resumes it');
+    case 'stopped':
+      return trans.__('Stopped; the next prompt resumes it');
+    case 'failed':
+      return trans.__('The CLI did not start');
+    default:
+      return reason;
+  }
+}
+
+/** The home directory as `~`. */
+export function shortPath(path: string, machine: IMachine | undefined): string {
+  const home = machine?.hello?.['home'];
+  return typeof home === 'string' && (path === home || path.startsWith(home + '/'))
+    ? '~' + path.slice(home.length)
+    : path;
+}
+
+export function cost(dollars: number | null | undefined): string {
+  return dollars ? `$${dollars < 1 ? dollars.toFixed(3) : dollars.toFixed(2)}` : '';
+}
