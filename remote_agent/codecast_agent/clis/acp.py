@@ -1,0 +1,472 @@
+"""Any CLI that speaks the Agent Client Protocol (version 1): JSON-RPC, one object a line.
+
+Here is the life cycle: hello, a session (new, loaded or forked), prompts one at a time, the
+end of turns. What is said in a turn is `acp_content`, what is asked `acp_requests`, modes
+and models are `acp_settings`, what single agents do otherwise is `quirks`.
+
+A replayed history (`session/load`) is dropped: the journal has it. ACP has no turn that an
+agent begins by itself; where one speaks unasked, a turn without prompts is opened and
+closed when it has been quiet for QUIET seconds.
+"""
+
+import time
+from typing import Any, Callable, Dict, List, Optional
+
+from ..protocol.errors import CodecastError
+from . import acp_content
+from .acp_content import Content
+from .acp_requests import Requests
+from .acp_settings import Call, Settings
+from .contract import Answer, Host, Launch, Process, Prompt
+from .lines import clip, encode, obj, parse, text_of
+from .quirks import quirks
+
+QUIET = 2.0  # seconds of silence that end a turn the agent began by itself
+AUTH_REQUIRED = -32000
+METHOD_NOT_FOUND = -32601
+REASONS = frozenset(("end_turn", "cancelled", "refusal", "max_tokens", "max_turn_requests"))
+
+Done = Callable[[Dict[str, Any], Optional[Dict[str, Any]]], None]  # (result, error)
+
+
+class AcpAdapter:
+    """The adapter of one agent process; see `contract.Adapter`. `cli` picks its quirks."""
+
+    cli = "acp"
+
+    def __init__(self, host: Host, launch: Launch) -> None:
+        self._host = host
+        self._launch = launch
+        self._quirks = quirks(self.cli)
+        self._settings = Settings(host, self._quirks)
+        self._content = Content(host, self._quirks, self._settings)
+        self._requests = Requests(
+            host, self._quirks, self._content, self._settings, self._send_result
+        )
+        self._waiting: Dict[int, Done] = {}  # our JSON-RPC requests
+        self._next_id = 0
+        self._capabilities: Dict[str, Any] = {}
+        self._native = ""
+        self._replaying = False
+        self._turn: Optional[int] = None
+        self._since = 0.0
+        self._prompted = False  # the open turn has a prompt whose answer ends it
+        self._interrupted = False
+        self._hush: Callable[[], None] = _nothing  # disarms the quiet timer
+
+    # ---- starting ----
+
+    def launch(self) -> Process:
+        return Process([*self._launch.command, *self._quirks.args], dict(self._quirks.env))
+
+    def begin(self) -> None:
+        client = {"name": "codecast", "title": "Codecast", "version": "1"}
+        capabilities = {
+            "fs": {"readTextFile": False, "writeTextFile": False},
+            "terminal": False,
+            "elicitation": {"form": {}},
+        }
+        self._call(
+            "initialize",
+            {"protocolVersion": 1, "clientInfo": client, "clientCapabilities": capabilities},
+            self._initialized,
+        )
+
+    def _initialized(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+        if error is not None:
+            self._fail("refused to start", error)
+            return
+        if result.get("protocolVersion") != 1:
+            self._host.failed(
+                CodecastError(
+                    "not_supported",
+                    "%s speaks version %r of the Agent Client Protocol, Codecast version 1"
+                    % (self.cli, result.get("protocolVersion")),
+                    "Install a version of the CLI that speaks version 1.",
+                )
+            )
+            return
+        self._capabilities = obj(result.get("agentCapabilities"))
+        info = obj(result.get("agentInfo"))
+        fields = {"cli": self.cli}
+        if text_of(info.get("version")):
+            fields["cli_version"] = info["version"]
+        self._host.emit("session_info_update", **fields)
+        self._open_session()
+
+    def _open_session(self) -> None:
+        """Resume, load or fork where that is wanted and can be had; else begin anew."""
+        native = self._launch.native
+        where: Dict[str, Any] = {"cwd": self._launch.cwd, "mcpServers": []}
+        can = obj(self._capabilities.get("sessionCapabilities"))
+        if native is None:
+            self._call("session/new", where, self._session_open)
+            return
+        if self._launch.fork:
+            method = "session/fork" if "fork" in can else ""
+        elif "resume" in can:
+            method = "session/resume"  # like load, without the replay
+        else:
+            method = "session/load" if self._capabilities.get("loadSession") is True else ""
+        if not method:
+            self._begin_anew("%s cannot take up an earlier conversation" % self.cli)
+            return
+
+        def opened(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            self._replaying = False
+            if error is not None and error.get("code") != AUTH_REQUIRED:
+                self._begin_anew(clip(_message(error), 300))
+                return
+            self._session_open(result, error, native)
+
+        def ask() -> None:
+            self._replaying = True
+            self._call(method, {"sessionId": native, **where}, opened)
+
+        if method == "session/load" and self._quirks.load_in_next_minute:
+            wait = 61.0 - time.time() % 60
+            text = "Waiting %d s: %s loses a conversation that is resumed within the minute."
+            self._host.emit("notice", level="info", text=text % (wait, self.cli))
+            self._host.after(wait, ask)
+        else:
+            ask()
+
+    def _begin_anew(self, why: str) -> None:
+        self._host.emit(
+            "notice",
+            level="warning",
+            text="The earlier conversation could not be resumed (%s); the CLI starts without it."
+            % why,
+        )
+        where = {"cwd": self._launch.cwd, "mcpServers": []}
+        self._call("session/new", where, self._session_open)
+
+    def _session_open(
+        self, result: Dict[str, Any], error: Optional[Dict[str, Any]], native: str = ""
+    ) -> None:
+        if error is not None:
+            self._fail("could not begin a session", error)
+            return
+        self._native = text_of(result.get("sessionId")) or native
+        if not self._native:
+            self._fail("gave its session no id", {})
+            return
+        self._host.emit("session_info_update", native=self._native)
+        self._settings.session(result)
+        self._apply_mode(self._launch.mode, self._apply_launch_model, self._host.failed)
+
+    def _apply_launch_model(self) -> None:
+        model = self._launch.model
+        if not model:
+            self._host.ready()
+            return
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None:
+                self._host.failed(self._refused("the model %r" % model, error))
+                return
+            self._settings.model_is(str(model))
+            self._host.ready()
+
+        self._setting(self._settings.model_call(model), done)
+
+    # ---- turns ----
+
+    def prompt(self, prompt: Prompt) -> None:
+        self._start_turn([prompt.id])
+        if any(block.get("type") == "image" for block in prompt.content) and not obj(
+            self._capabilities.get("promptCapabilities")
+        ).get("image"):
+            problem = CodecastError(
+                "not_supported", "%s takes no images" % self.cli, "Send the prompt without it."
+            )
+            self._end_turn("error", error=problem.to_json())
+            return
+        self._prompted = True
+        turn = self._turn
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if self._turn == turn:
+                self._prompt_done(result, error)
+
+        blocks = [acp_content.prompt_block(block) for block in prompt.content]
+        self._call("session/prompt", {"sessionId": self._native, "prompt": blocks}, done)
+
+    def steer(self, prompt: Prompt) -> None:
+        raise CodecastError(
+            "not_supported",
+            "%s takes no words into a running turn" % self.cli,
+            "Send it as a prompt: it runs when the turn has ended.",
+        )
+
+    def interrupt(self) -> None:
+        if self._turn is None:
+            return
+        self._interrupted = True
+        self._send({"method": "session/cancel", "params": {"sessionId": self._native}})
+        # some agents end the turn only when their open request is answered
+        self._requests.withdraw("the turn was interrupted", tell=True)
+        if not self._prompted:
+            self._end_turn("cancelled")
+
+    def _start_turn(self, prompts: List[str]) -> None:
+        self._turn = self._host.next_turn()
+        self._since = time.monotonic()
+        self._prompted = False
+        self._interrupted = False
+        self._content.begin_turn(self._turn)
+        self._host.emit("turn_started", turn=self._turn, prompts=prompts)
+
+    def _end_turn(self, reason: str, **fields: Any) -> None:
+        self._hush()
+        self._hush = _nothing
+        self._requests.withdraw("the turn has ended", tell=True)
+        self._content.end_turn()
+        turn, self._turn = self._turn, None
+        duration = round(time.monotonic() - self._since, 3)
+        self._host.emit("turn_ended", turn=turn, reason=reason, duration=duration, **fields)
+
+    def _prompt_done(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+        if error is not None:
+            if self._interrupted:
+                self._end_turn("cancelled")
+                return
+            self._end_turn("error", error=self._problem(error), raw=error)
+            return
+        reason = text_of(result.get("stopReason"))
+        fields: Dict[str, Any] = {}
+        used = acp_content.usage(result)
+        if used:
+            fields["usage"] = used
+            self._host.emit("usage_update", usage=used)
+        if reason not in REASONS:
+            fields["raw"] = result
+            reason = "end_turn"
+        self._end_turn(reason, **fields)
+
+    # ---- settings ----
+
+    def set_mode(self, mode: str) -> bool:
+        self._apply_mode(mode, _nothing, self._complain)
+        return True
+
+    def set_model(self, model: str) -> bool:
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None:
+                self._complain(self._refused("the model %r" % model, error))
+                return
+            self._settings.option_update(result)
+            self._settings.model_is(model)
+
+        self._setting(self._settings.model_call(model), done)
+        return True
+
+    def _apply_mode(
+        self,
+        mode: str,
+        then: Callable[[], None],
+        otherwise: Callable[[CodecastError], None],
+    ) -> None:
+        try:
+            call = self._settings.mode_call(mode)
+        except LookupError:
+            otherwise(
+                CodecastError(
+                    "not_supported",
+                    "%s has no mode like %r" % (self.cli, mode),
+                    "Choose another of auto, code, plan and ask.",
+                )
+            )
+            return
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None:
+                otherwise(self._refused("the mode %r" % mode, error))
+                return
+            self._settings.mode_is(mode)
+            if self._settings.policy:
+                text = "%s has no mode like %r: Codecast allows %s without asking."
+                what = "everything" if mode == "auto" else "edits"
+                self._host.emit("notice", level="info", text=text % (self.cli, mode, what))
+            then()
+
+        if call is None:
+            done({}, None)
+        else:
+            self._setting(call, done)
+
+    def _setting(self, call: Call, done: Done) -> None:
+        self._call(call.method, {"sessionId": self._native, **call.params}, done)
+
+    def _refused(self, what: str, error: Dict[str, Any]) -> CodecastError:
+        return CodecastError(
+            "not_supported",
+            "%s did not take %s" % (self.cli, what),
+            detail=clip(_message(error), 2000),
+        )
+
+    def _complain(self, problem: CodecastError) -> None:
+        self._host.emit("notice", level="error", text=str(problem))
+
+    # ---- requests ----
+
+    def answer(self, request: str, answer: Answer) -> None:
+        self._requests.answer(request, answer)
+
+    def exited(self, problem: CodecastError) -> None:
+        self._requests.withdraw("the CLI ended", tell=False)
+        self._waiting.clear()
+        if self._turn is not None:
+            self._end_turn("error", error=problem.to_json())
+
+    # ---- the wire ----
+
+    def line(self, line: bytes) -> None:
+        message = parse(self._host, line)
+        if message is None:
+            return
+        try:
+            self._message(message)
+        except Exception as problem:  # a wrong shape must cost one message, not the session
+            self._host.emit(
+                "notice",
+                level="error",
+                text="A message of the CLI could not be understood: %r" % problem,
+                raw=message,
+            )
+
+    def _message(self, message: Dict[str, Any]) -> None:
+        method = message.get("method")
+        if isinstance(method, str):
+            params = obj(message.get("params"))
+            if message.get("id") is not None:
+                self._asked(message["id"], method, params, message)
+            else:
+                self._notified(method, params, message)
+            return
+        number = message.get("id")
+        done = self._waiting.pop(number, None) if isinstance(number, int) else None
+        if done is None and isinstance(number, str) and number.isdigit():
+            done = self._waiting.pop(int(number), None)  # an agent that makes ids strings
+        if done is None:
+            self._unknown("The CLI answered what nobody asked.", message)
+            return
+        error = message.get("error")
+        if error is not None:
+            done({}, obj(error) or {"message": str(error)})
+        else:
+            done(obj(message.get("result")), None)
+
+    def _notified(self, method: str, params: Dict[str, Any], message: Dict[str, Any]) -> None:
+        if method == "session/update":
+            update = obj(params.get("update"))
+            output = self._content.is_output(update)
+            if output and self._replaying:
+                return
+            if output and not self._prompted:
+                self._unasked()
+            self._content.update(update)
+        elif method == "$/cancel_request":
+            self._requests.cancelled(params.get("requestId"))
+        elif not method.startswith("_"):  # a leading underscore marks an agent's extension
+            self._unknown("Unknown message of the CLI: %s" % clip(method, 80), message)
+
+    def _asked(
+        self, native: Any, method: str, params: Dict[str, Any], message: Dict[str, Any]
+    ) -> None:
+        if method in ("session/request_permission", "elicitation/create") and self._turn is None:
+            self._unasked()
+        if method == "session/request_permission":
+            if self._interrupted:  # asked while our interrupt was under way
+                self._send_result(native, {"outcome": {"outcome": "cancelled"}})
+            else:
+                self._requests.permission(native, params)
+            return
+        if method == "elicitation/create" and not self._interrupted:
+            if self._requests.form(native, params):
+                return
+            self._send_result(native, {"action": "cancel"})
+            self._unknown("The CLI asked for a form that cannot be shown.", message)
+            return
+        error = {"code": METHOD_NOT_FOUND, "message": "Codecast does not offer " + method}
+        self._send({"id": native, "error": error})
+        if not method.startswith("fs/"):  # some write through the client whatever it declared
+            self._unknown("The CLI asked for something unknown: %s" % clip(method, 80), message)
+
+    def _unasked(self) -> None:
+        """Output outside a prompt's turn: open a turn, and close it when it has been quiet."""
+        if self._turn is None:
+            self._start_turn([])
+        self._hush()
+        turn = self._turn
+
+        def quiet() -> None:
+            if self._turn == turn and not self._prompted:
+                self._end_turn("end_turn")
+
+        self._hush = self._host.after(QUIET, quiet)
+
+    def _unknown(self, text: str, message: Dict[str, Any]) -> None:
+        self._host.emit("notice", level="info", text=text, raw=message)
+
+    def _call(self, method: str, params: Dict[str, Any], done: Done) -> None:
+        self._next_id += 1
+        self._waiting[self._next_id] = done
+        self._send({"id": self._next_id, "method": method, "params": params})
+
+    def _send_result(self, native: Any, result: Dict[str, Any]) -> None:
+        self._send({"id": native, "result": result})
+
+    def _send(self, message: Dict[str, Any]) -> None:
+        self._host.send(encode({"jsonrpc": "2.0", **message}))
+
+    # ---- errors ----
+
+    def _fail(self, what: str, error: Dict[str, Any]) -> None:
+        problem = self._problem(error)
+        if problem["code"] != "not_logged_in":
+            problem = {
+                "code": "cli_failed",
+                "message": "%s %s" % (self.cli, what),
+                "detail": clip(_message(error), 2000),
+            }
+        self._host.failed(CodecastError.from_json(problem))
+
+    def _problem(self, error: Dict[str, Any]) -> Dict[str, Any]:
+        """Our Problem of a JSON-RPC error; agents put an HTTP status into its code."""
+        code = error.get("code")
+        message = _message(error)
+        status = code if isinstance(code, int) and 400 <= code < 600 else None
+        if code == AUTH_REQUIRED or status in (401, 403):
+            problem: Dict[str, Any] = {
+                "code": "not_logged_in",
+                "message": "%s is not logged in" % self.cli,
+                "hint": self._quirks.login_hint,
+                "detail": clip(message, 2000),
+            }
+        else:
+            problem = {"code": "model_error", "message": clip(message, 2000)}
+        if status is not None:
+            problem["status"] = status
+            problem["retryable"] = status in (408, 409, 429) or status >= 500
+        return problem
+
+
+def adapter_for(name: str) -> type:
+    """AcpAdapter with the name and quirks of `name`."""
+    return type("AcpAdapter_" + name, (AcpAdapter,), {"cli": name})
+
+
+def _message(error: Dict[str, Any]) -> str:
+    message = text_of(error.get("message")) or "unknown error"
+    data = error.get("data")
+    details = obj(data).get("details") or obj(data).get("message") if data else None
+    if isinstance(data, str):
+        details = data
+    if isinstance(details, str) and details not in message:
+        message += ": " + details
+    return message
+
+
+def _nothing() -> None:
+    """For timers and continuations that are not there."""

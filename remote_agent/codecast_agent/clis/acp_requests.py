@@ -1,0 +1,250 @@
+"""What an ACP agent asks the person: permissions, and forms (elicitation) as questions.
+
+A request is kept from its arrival to its answer or withdrawal; the native answer is built
+here, and nowhere is one invented: where the mode is one we keep ourselves, the person has
+given the answer with the mode.
+"""
+
+import uuid
+from typing import Any, Callable, Dict, List
+
+from ..protocol.errors import CodecastError
+from .acp_content import Content
+from .acp_settings import Settings
+from .contract import Answer, Host
+from .lines import obj, text_of
+from .quirks import Quirks
+
+OPTION_KINDS = frozenset(("allow_once", "allow_always", "reject_once", "reject_always"))
+CANCELLED = {"outcome": {"outcome": "cancelled"}}
+
+# builds the result of a JSON-RPC request; raises CodecastError("bad_request")
+Build = Callable[[Answer], Dict[str, Any]]
+
+
+class _Open:
+    def __init__(self, native: Any, build: Build, withdrawn: Dict[str, Any]) -> None:
+        self.native = native
+        self.build = build
+        self.withdrawn = withdrawn  # the result that tells the agent nobody will answer
+
+
+class Requests:
+    """The open requests of one agent process. `reply(native id, result)` answers one."""
+
+    def __init__(
+        self,
+        host: Host,
+        quirks: Quirks,
+        content: Content,
+        settings: Settings,
+        reply: Callable[[Any, Dict[str, Any]], None],
+    ) -> None:
+        self._host = host
+        self._quirks = quirks
+        self._content = content
+        self._settings = settings
+        self._reply = reply
+        self._open: Dict[str, _Open] = {}
+
+    def permission(self, native: Any, params: Dict[str, Any]) -> None:
+        """`session/request_permission`."""
+        call = obj(params.get("toolCall"))
+        fields, _left = self._content.tool_fields(call)
+        kind = fields.pop("kind", "other")
+        fields.pop("status", None)
+        fields.pop("raw_output", None)
+        options = self._options(params.get("options"))
+        if self._settings.allows(kind):
+            for wanted in ("allow_once", "allow_always"):
+                for option in options:
+                    if option["kind"] == wanted:
+                        self._reply(native, _selected(option["id"]))
+                        return
+        if text_of(call.get("toolCallId")):
+            fields["call"] = call["toolCallId"]
+        fields.setdefault("title", "Permission")
+
+        def build(answer: Answer) -> Dict[str, Any]:
+            if answer.option is None and answer.declined:
+                refusing = [o["id"] for o in options if o["kind"].startswith("reject")]
+                return _selected(refusing[0]) if refusing else CANCELLED
+            if answer.option not in [option["id"] for option in options]:
+                raise CodecastError(
+                    "bad_request",
+                    "there is no option %r" % answer.option,
+                    "Choose one of: " + ", ".join(option["id"] for option in options),
+                )
+            if answer.message:
+                self._host.emit(
+                    "notice",
+                    level="warning",
+                    text="This CLI takes no words with an answer; send them as a prompt.",
+                )
+            return _selected(str(answer.option))
+
+        request = self._remember(native, build, CANCELLED)
+        self._host.emit(
+            "request_opened",
+            request=request,
+            kind="permission",
+            tool_kind=kind,
+            options=options,
+            **fields,
+        )
+
+    def form(self, native: Any, params: Dict[str, Any]) -> bool:
+        """`elicitation/create`; False where the form cannot be shown as questions."""
+        form = _Form(obj(obj(params.get("requestedSchema")).get("properties")))
+        message = text_of(params.get("message"))
+        if params.get("mode", "form") != "form" or not form.questions:
+            return False
+        if len(form.questions) == 1 and message:
+            form.questions[0]["text"] = message
+
+        def build(answer: Answer) -> Dict[str, Any]:
+            if answer.answers is None:
+                return {"action": "decline"}
+            return {"action": "accept", "content": form.content(answer.answers)}
+
+        fields: Dict[str, Any] = {}
+        if text_of(params.get("toolCallId")):
+            fields["call"] = params["toolCallId"]
+        self._host.emit(
+            "request_opened",
+            request=self._remember(native, build, {"action": "cancel"}),
+            kind="question",
+            title=message or form.questions[0]["text"],
+            questions=form.questions,
+            **fields,
+        )
+        return True
+
+    def answer(self, request: str, answer: Answer) -> None:
+        """Tell the agent. Raises CodecastError("bad_request" or "not_found")."""
+        entry = self._open.get(request)
+        if entry is None:
+            raise CodecastError("not_found", "the CLI waits for no such answer any more")
+        result = entry.build(answer)
+        del self._open[request]
+        self._reply(entry.native, result)
+
+    def cancelled(self, native: Any) -> None:
+        """The agent itself takes a request back (`$/cancel_request`)."""
+        for request, entry in list(self._open.items()):
+            if entry.native == native and type(entry.native) is type(native):
+                self._withdraw(request, "the CLI took the request back", tell=True)
+
+    def withdraw(self, why: str, tell: bool) -> None:
+        """Nobody can answer the open ones any more; `tell` the agent where it still listens."""
+        for request in list(self._open):
+            self._withdraw(request, why, tell)
+
+    def _withdraw(self, request: str, why: str, tell: bool) -> None:
+        entry = self._open.pop(request)
+        self._host.emit("request_withdrawn", request=request, why=why)
+        if tell:
+            self._reply(entry.native, entry.withdrawn)
+
+    def _remember(self, native: Any, build: Build, withdrawn: Dict[str, Any]) -> str:
+        request = uuid.uuid4().hex
+        self._open[request] = _Open(native, build, withdrawn)
+        return request
+
+    def _options(self, items: Any) -> List[Dict[str, Any]]:
+        options = []
+        for item in items if isinstance(items, list) else []:
+            option = obj(item)
+            if not text_of(option.get("optionId")):
+                continue
+            kind = option.get("kind") if option.get("kind") in OPTION_KINDS else "allow_once"
+            entry = {
+                "id": option["optionId"],
+                "kind": kind,
+                "label": text_of(option.get("name")) or option["optionId"],
+            }
+            if self._quirks.reject_ends_turn and str(kind).startswith("reject"):
+                entry["ends_turn"] = True
+            options.append(entry)
+        return options
+
+
+class _Form:
+    """A form's JSON schema as questions; `NAME_custom` is the free text of question NAME."""
+
+    def __init__(self, properties: Dict[str, Any]) -> None:
+        self._schemas = {name: obj(schema) for name, schema in properties.items()}
+        self._values: Dict[str, Dict[str, Any]] = {}  # question -> label -> value
+        self.questions: List[Dict[str, Any]] = []
+        for name, schema in self._schemas.items():
+            if name.endswith("_custom") and name[: -len("_custom")] in self._schemas:
+                continue
+            self._values[name] = {}
+            options = []
+            for choice in _choices(schema):
+                self._values[name][choice["label"]] = choice.pop("value")
+                options.append(choice)
+            question = {
+                "id": name,
+                "text": text_of(schema.get("description")) or text_of(schema.get("title")) or name,
+                "options": options,
+                "multiple": schema.get("type") == "array",
+                "free_text": not options or name + "_custom" in self._schemas,
+            }
+            if text_of(schema.get("title")):
+                question["header"] = schema["title"]
+            self.questions.append(question)
+
+    def content(self, answers: Dict[str, List[str]]) -> Dict[str, Any]:
+        """The form's values. Raises CodecastError("bad_request")."""
+        found: Dict[str, Any] = {}
+        for name, given in answers.items():
+            if name not in self._values:
+                raise CodecastError("bad_request", "there is no question %r" % name)
+            labels = self._values[name]
+            known = [labels[label] for label in given if label in labels]
+            own = "\n".join(label for label in given if label not in labels)
+            schema = self._schemas[name]
+            if own and labels:
+                if name + "_custom" not in self._schemas:
+                    raise CodecastError(
+                        "bad_request", "%r is no choice" % own, "Choose: " + ", ".join(labels)
+                    )
+                found[name + "_custom"] = own
+            elif own:
+                found[name] = _typed(own, text_of(schema.get("type")))
+            if known:
+                found[name] = known if schema.get("type") == "array" else known[0]
+        return found
+
+
+def _choices(schema: Dict[str, Any]) -> List[Dict[str, Any]]:
+    if schema.get("type") == "boolean":
+        return [{"label": "Yes", "value": True}, {"label": "No", "value": False}]
+    source = obj(schema.get("items")) if schema.get("type") == "array" else schema
+    found: List[Dict[str, Any]] = []
+    for item in source.get("oneOf") or source.get("anyOf") or []:
+        entry = obj(item)
+        if "const" in entry:
+            choice = {"label": str(entry.get("title", entry["const"])), "value": entry["const"]}
+            if text_of(entry.get("description")):
+                choice["description"] = entry["description"]
+            found.append(choice)
+    for value in source.get("enum") or []:
+        found.append({"label": str(value), "value": value})
+    return found
+
+
+def _typed(text: str, kind: str) -> Any:
+    try:
+        if kind == "integer":
+            return int(text)
+        if kind == "number":
+            return float(text)
+    except ValueError:
+        raise CodecastError("bad_request", "%r is no %s" % (text, kind)) from None
+    return text
+
+
+def _selected(option: str) -> Dict[str, Any]:
+    return {"outcome": {"outcome": "selected", "optionId": option}}
