@@ -1,0 +1,1 @@
+"""The hub: machines, links and sessions, without web or Jupyter."""

@@ -1,0 +1,199 @@
+"""What was promised while a machine was away: prompts to deliver, sessions to remove.
+
+One task a session sends its stored prompts one after the other, in the order they were
+stored, each until the machine has said that it is in the journal; the machine knows a
+repeated id, hence every prompt arrives exactly once whatever dies in between. A prompt that
+the machine refuses is `failed`, with the reason. What was sent and not confirmed (`tried`)
+may be there: it can be changed only together with the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from codecast_agent.protocol.errors import CodecastError
+
+from . import prompts, rows
+from .actor import Actor
+from .prompts import Content
+from .rows import Found
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+log = logging.getLogger(__name__)
+
+DELIVERY_LIMIT = 180.0  # seconds: a dead supervisor is started again by a prompt
+PATIENCE = 20.0  # seconds a change of a prompt waits for the machine
+
+
+class Outbox:
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+
+    def kick(self, session: str) -> None:
+        """There may be something to deliver."""
+        task = self._tasks.get(session)
+        if task is not None and not task.done():
+            self._again.add(session)
+            return
+        self._tasks[session] = asyncio.get_running_loop().create_task(self._run(session))
+
+    async def close(self) -> None:
+        tasks = [task for task in self._tasks.values() if not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, session: str) -> None:
+        try:
+            while True:
+                self._again.discard(session)
+                async with self._lock(session):
+                    while await self._deliver_next(session):
+                        pass
+                if session not in self._again:
+                    return
+        except CodecastError as error:
+            log.debug("session %s: delivery waits: %s", session, error.message)
+        except Exception:
+            log.exception("session %s: delivery failed", session)
+        finally:
+            self._tasks.pop(session, None)
+
+    async def _deliver_next(self, session: str) -> bool:
+        """Deliver the oldest stored prompt; False when there is none or the machine is away."""
+        row = await self._hub.store.read(lambda db: _oldest(db, session))
+        if row is None or row["delivery"] != "started":
+            return False
+        link = self._hub.link_of(row["machine"])
+        if link is None:
+            return False
+        num, prompt = row["session"], row["id"]
+        if not row["tried"]:
+            await self._hub.store.write(lambda db: _tried(db, num, prompt))
+        params = {
+            "session": session,
+            "prompt": prompt,
+            "content": json.loads(row["content"]),
+            "by": row["by"],
+            "where": row["where"],
+            **({"steer": True} if row["steer"] else {}),
+        }
+        state, problem = "delivered", None
+        try:
+            await link.call("session/prompt", params, timeout=DELIVERY_LIMIT)
+        except CodecastError as error:
+            if error.code == "link_lost":
+                return not link.closed.done() and self._hub.link_of(row["machine"]) is not None
+            state, problem = "failed", error.to_json()
+        changed = await self._hub.store.write(
+            lambda db: prompts.set_state(db, num, prompt, state, problem),
+            durable=problem is not None,
+        )
+        if changed:
+            self._hub.feed.changed(("prompt", prompt), ("session", session))
+        return True
+
+    async def change(
+        self, found: Found, prompt: str, actor: Actor, content: Content | None
+    ) -> None:
+        """New content for a waiting prompt, or None: take it back.
+
+        Raises CodecastError `not_found`, `conflict` (it no longer waits), or what keeps away
+        the machine that may have it already.
+        """
+
+        def here(db: sqlite3.Connection) -> bool:
+            row = prompts.find(db, found.num, prompt)
+            if row["state"] == "stored" and not row["tried"]:
+                if content is None:
+                    prompts.set_state(db, found.num, prompt, "cancelled")
+                else:
+                    prompts.edit(db, found.num, prompt, content)
+                return True
+            if row["state"] not in ("stored", "delivered", "queued"):
+                raise CodecastError(
+                    "conflict",
+                    f"The prompt no longer waits: it is {row['state']}.",
+                    "Send another one, or interrupt the turn." if row["state"] == "running" else "",
+                )
+            return False
+
+        async with self._lock(found.id):
+            if await self._hub.store.write(here, durable=True):
+                self._hub.feed.changed(("prompt", prompt))
+                return
+        verb = "cancel_prompt" if content is None else "edit_prompt"
+        params = {"session": found.id, "prompt": prompt, **actor.fields()}
+        if content is not None:
+            params["content"] = content
+
+        async def call(link: Any) -> None:
+            # first let it be there: one that was sent without an answer may not be
+            async with self._lock(found.id):
+                while await self._deliver_next(found.id):
+                    pass
+            await link.call(f"session/{verb}", params, timeout=PATIENCE)
+
+        seen = await self._hub.store.read(lambda db: prompts.find(db, found.num, prompt))
+        await self._hub.sessions.over_link(found.machine, call, PATIENCE)
+        await self._settled(found, prompt, seen)
+
+    async def _settled(self, found: Found, prompt: str, seen: sqlite3.Row) -> None:
+        """The machine's word on the change is stored, or some seconds have passed."""
+        async for _ in self._hub.feed.heads(found.id, 5.0):
+            row = await self._hub.store.read(lambda db: prompts.find(db, found.num, prompt))
+            if (row["state"], row["content"]) != (seen["state"], seen["content"]):
+                return
+
+    # -- removals
+
+    async def remove(self, link: Any, session: str, num: int) -> bool:
+        """Remove a session that is marked gone; False when the link is lost meanwhile."""
+        try:
+            await link.call("session/remove", {"session": session}, timeout=60.0)
+        except CodecastError as error:
+            if error.code == "link_lost":
+                return False
+            if error.code != "not_found":
+                log.warning("session %s could not be removed: %s", session, error.message)
+                return False
+        await self.purge(num)
+        return True
+
+    async def discard(self, found: Found) -> None:
+        """A start came through after its session was destroyed."""
+        link = self._hub.link_of(found.machine)
+        if link is not None:
+            await self.remove(link, found.id, found.num)
+
+    async def purge(self, num: int) -> None:
+        """Delete the rows of a removed session, in slices."""
+        store = self._hub.store
+        await store.write(lambda db: rows.change(db, num, gone=2), durable=True)
+        while await store.write(lambda db: rows.purge(db, num)):
+            pass
+
+    def _lock(self, session: str) -> asyncio.Lock:
+        return self._locks.setdefault(session, asyncio.Lock())
+
+
+def _oldest(db: sqlite3.Connection, session: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        "SELECT prompts.*, machine, delivery FROM prompts JOIN sessions ON sessions.num = session"
+        " WHERE sessions.id = ? AND gone = 0 AND prompts.state = 'stored' ORDER BY prompts.num LIMIT 1",
+        (session,),
+    ).fetchone()
+    return row
+
+
+def _tried(db: sqlite3.Connection, session: int, prompt: str) -> None:
+    db.execute("UPDATE prompts SET tried = 1 WHERE session = ? AND id = ?", (session, prompt))

@@ -1,0 +1,175 @@
+"""Prompts in the store: what was sent, by whom, and how far it has come.
+
+A row is made before anybody is told `stored`. `delivered` is the machine's promise that it
+has it; every later state is copied from the journal's `prompt_state` events, in whose
+transaction it is written. Rows whose prompt another hub sent come from events alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from codecast_agent.protocol import events
+from codecast_agent.protocol.errors import CodecastError
+
+from . import messages
+from .actor import Actor
+
+MAX_CONTENT = 32 << 20  # bytes of a prompt's content as JSON
+
+Content = list[dict[str, Any]]
+
+
+def content_of(prompt: object) -> Content:
+    """Text or blocks as checked content blocks. Raises CodecastError `bad_request`, `too_large`."""
+    content = [events.text(prompt)] if isinstance(prompt, str) else prompt
+    if not isinstance(content, list) or not content:
+        raise CodecastError("bad_request", "A prompt needs text or a list of content blocks.")
+    wrong = events.problems({"type": "prompt_state", "prompt": "", "state": "", "content": content})
+    if wrong:
+        raise CodecastError(
+            "bad_request",
+            f"The prompt's content does not fit: {wrong[0]}.",
+            "A block is text (text), an image (data, mime_type) or a resource_link (uri).",
+        )
+    if all(block["type"] == "text" and not block.get("text", "").strip() for block in content):
+        raise CodecastError("bad_request", "The prompt is empty.")
+    if len(json.dumps(content)) > MAX_CONTENT:
+        raise CodecastError(
+            "too_large",
+            f"The prompt is larger than {MAX_CONTENT >> 20} MiB.",
+            "Put the material into a file on the machine and name the file.",
+        )
+    return content
+
+
+def check_id(prompt: object) -> str:
+    """A client's id, or a new one. Raises CodecastError("bad_request")."""
+    if prompt is None:
+        return str(uuid.uuid4())
+    if not isinstance(prompt, str) or not 0 < len(prompt) <= 128 or not prompt.isprintable():
+        raise CodecastError("bad_request", "A prompt's id is a string of 1 to 128 characters.")
+    return prompt
+
+
+def to_json(row: sqlite3.Row, session: str) -> dict[str, Any]:
+    """The API's Prompt."""
+    content = json.loads(row["content"])
+    out = {
+        "id": row["id"],
+        "session": session,
+        "text": events.plain_text(content),
+        "content": content,
+        "state": row["state"],
+        "created": row["created"],
+        "by": row["by"],
+        "where": row["where"],
+    }
+    if row["steer"]:
+        out["steer"] = True
+    if row["error"]:
+        out["error"] = json.loads(row["error"])
+    return out
+
+
+def find(db: sqlite3.Connection, session: int, prompt: str) -> sqlite3.Row:
+    """Raises CodecastError("not_found")."""
+    row = db.execute("SELECT * FROM prompts WHERE session = ? AND id = ?", (session, prompt))
+    found: sqlite3.Row | None = row.fetchone()
+    if found is None:
+        raise CodecastError("not_found", f"There is no prompt {prompt!r} in this session.")
+    return found
+
+
+def add(
+    db: sqlite3.Connection,
+    session: int,
+    prompt: str,
+    content: Content,
+    actor: Actor,
+    now: float,
+    steer: bool = False,
+) -> tuple[sqlite3.Row, bool]:
+    """The stored prompt and whether it is new.
+
+    Raises CodecastError("conflict") when the id belongs to another prompt.
+    """
+    for row in db.execute("SELECT * FROM prompts WHERE id = ?", (prompt,)):
+        if row["session"] != session or json.loads(row["content"]) != content:
+            raise CodecastError(
+                "conflict",
+                f"The prompt id {prompt!r} was used for another prompt.",
+                "Send it with a new id (a UUID), or with none.",
+            )
+        return row, False
+    db.execute(
+        'INSERT INTO prompts (id, session, content, state, steer, created, "by", "where")'
+        " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?)",
+        (prompt, session, json.dumps(content), int(steer), now, actor.by, actor.where),
+    )
+    messages.put(
+        db, session, "prompt", prompt, _cursor(db, session), now, events.plain_text(content)
+    )
+    return find(db, session, prompt), True
+
+
+def edit(db: sqlite3.Connection, session: int, prompt: str, content: Content) -> None:
+    """New content of a prompt nobody but us has."""
+    db.execute(
+        "UPDATE prompts SET content = ? WHERE session = ? AND id = ?",
+        (json.dumps(content), session, prompt),
+    )
+    messages.put(
+        db, session, "prompt", prompt, _cursor(db, session), None, events.plain_text(content)
+    )
+
+
+def set_state(
+    db: sqlite3.Connection,
+    session: int,
+    prompt: str,
+    state: str,
+    error: Mapping[str, Any] | None = None,
+) -> bool:
+    """Move a prompt that is still `stored`; False when the journal was quicker."""
+    changed = db.execute(
+        "UPDATE prompts SET state = ?, error = ? WHERE session = ? AND id = ? AND state = 'stored'",
+        (state, json.dumps(error) if error else None, session, prompt),
+    )
+    return changed.rowcount > 0
+
+
+def follow(db: sqlite3.Connection, session: int, time: float, data: Mapping[str, Any]) -> str:
+    """Take a `prompt_state` event; the prompt's id."""
+    prompt = str(data.get("prompt"))
+    error = data.get("error")
+    content = data.get("content")
+    db.execute(
+        "INSERT INTO prompts (id, session, content, state, steer, tried, created,"
+        ' "by", "where", error)'
+        " VALUES (:id, :session, coalesce(:content, '[]'), :state, :steer, 1, :time, :by, :where,"
+        " :error) ON CONFLICT (session, id) DO UPDATE SET state = :state, tried = 1,"
+        " error = :error,"
+        " content = coalesce(:content, content), steer = max(steer, :steer)",
+        {
+            "id": prompt,
+            "session": session,
+            "content": json.dumps(content) if isinstance(content, list) else None,
+            "state": str(data.get("state")),
+            "steer": int(bool(data.get("steered"))),
+            "time": time,
+            "by": data.get("by"),
+            "where": data.get("where"),
+            "error": json.dumps(error) if error else None,
+        },
+    )
+    return prompt
+
+
+def _cursor(db: sqlite3.Connection, session: int) -> int:
+    row = db.execute("SELECT cursor FROM sessions WHERE num = ?", (session,)).fetchone()
+    return int(row[0])

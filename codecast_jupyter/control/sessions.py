@@ -1,0 +1,429 @@
+"""The verbs on sessions, and what reaches them from the machines.
+
+A session is a row before anything is sent: the first prompt with it, so that no reader of
+the answer can be ahead of the store (start), and whoever asks again by the same id gets the
+same session. What a person may wait for is bounded; what was promised (`stored`) is kept by
+the outbox however long the machine is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from codecast_agent.protocol.errors import CodecastError
+
+from . import names, prompts, rows
+from .actor import Actor
+from .feed import Feed
+from .prompts import Content
+from .rows import Found
+from .store import Store
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+T = TypeVar("T")
+Listing = list[dict[str, Any]]
+MODES = ("auto", "code", "plan", "ask")
+START_LIMIT = 180.0  # seconds: a first `npx` may download
+CALL_LIMIT = 60.0
+AWAY = ("link_lost", "unreachable")  # the machine may come back
+LINK_LIMIT = 30.0  # seconds a verb waits for a machine that is away
+
+
+class Sessions:
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.store: Store = hub.store
+        self.feed: Feed = hub.feed
+        self._starting: dict[str, asyncio.Lock] = {}
+
+    # -- reading
+
+    async def list(
+        self, machine: str | None = None, status: str | None = None, all: bool = False
+    ) -> Listing:
+        """Sessions, the newest first; `all` also those that wait for their removal."""
+
+        def job(db: sqlite3.Connection) -> Listing:
+            found = db.execute(
+                "SELECT * FROM sessions WHERE gone <= ? AND (? IS NULL OR machine = ?)"
+                " ORDER BY created DESC",
+                (int(all), machine, machine),
+            )
+            return [self._json(row) for row in found]
+
+        sessions = await self.store.read(job)
+        return [s for s in sessions if status in (None, s["state"]["status"])]
+
+    async def get(self, session: str) -> dict[str, Any]:
+        """By id, name or a prefix only it has. Raises CodecastError `not_found`, `conflict`."""
+
+        def job(db: sqlite3.Connection) -> dict[str, Any]:
+            row = rows.by_id(db, rows.find(db, session).id)
+            assert row is not None
+            return self._json(row)
+
+        return await self.store.read(job)
+
+    async def find(self, session: str) -> Found:
+        """Likewise, without its state."""
+        return await self.store.read(lambda db: rows.find(db, session))
+
+    async def prompts(self, session: str) -> Listing:
+        """All prompts of a session, in the order of sending."""
+
+        def job(db: sqlite3.Connection) -> Listing:
+            found = rows.find(db, session)
+            every = db.execute("SELECT * FROM prompts WHERE session = ? ORDER BY num", (found.num,))
+            return [prompts.to_json(row, found.id) for row in every]
+
+        return await self.store.read(job)
+
+    def _json(self, row: sqlite3.Row) -> dict[str, Any]:
+        return rows.to_json(row, self._hub.online(row["machine"]))
+
+    # -- starting
+
+    async def start(
+        self,
+        machine: str,
+        cwd: str,
+        cli: str | None = None,
+        mode: str | None = None,
+        model: str | None = None,
+        name: str | None = None,
+        prompt: str | Content | None = None,
+        id: str | None = None,
+        create_directory: bool = False,
+        native: str | None = None,
+        fork: bool = False,
+        *,
+        actor: Actor,
+    ) -> dict[str, Any]:
+        """Start a session; answers when its CLI is ready. The same `id` again is the same session.
+
+        Raises CodecastError and then leaves nothing behind: not here and, unless the link
+        was lost at the wrong moment (removed when it returns), not on the machine.
+        """
+        defaults = self._hub.defaults(machine)
+        cli = cli or defaults.get("cli") or "claude"
+        mode = mode or defaults.get("mode") or "code"
+        model = model or defaults.get("model")
+        if mode not in MODES:
+            raise CodecastError(
+                "bad_request", f"There is no mode {mode!r}.", f"Modes are {', '.join(MODES)}."
+            )
+        if not cwd or "\0" in cwd:
+            raise CodecastError("bad_request", "A session needs a directory to work in.")
+        content = prompts.content_of(prompt) if prompt is not None else None
+        wanted = names.check(name) if name is not None else None
+        session = _session_id(id)
+        facts: dict[str, Any] = {
+            "machine": machine,
+            "cli": cli,
+            "cwd": cwd,
+            "mode": mode,
+            "model": model,
+        }
+        spec = {"create_directory": create_directory, "native": native, "fork": fork}
+
+        def job(db: sqlite3.Connection) -> tuple[Found, bool]:
+            known = rows.by_id(db, session)
+            if known is not None:
+                _same(known, facts)
+                return rows.find(db, session), False
+            if wanted is not None:
+                rows.free_name(db, wanted)
+            now = time.time()
+            found = rows.insert(
+                db,
+                id=session,
+                name=wanted or names.invent(lambda n: rows.taken(db, n)),
+                spec=spec,
+                owner=actor.by,
+                created=now,
+                delivery="stored",
+                **facts,
+            )
+            if content is not None:
+                # one id for every repetition of this start
+                first = str(uuid.uuid5(uuid.UUID(session), "first prompt"))
+                prompts.add(db, found.num, first, content, actor, now)
+            return found, True
+
+        async with self._lock(session):
+            found, new = await self.store.write(job, durable=True)
+            if new or found.delivery == "stored":
+                await self._launch(found)
+        return await self.get(session)
+
+    async def launch_again(self, found: Found) -> None:
+        """Start a session whose hub died while it was starting: nobody waits for the answer."""
+        if found.id in self._starting:
+            return
+        async with self._lock(found.id):
+            row = await self.store.read(lambda db: rows.by_id(db, found.id))
+            if row is not None and not row["gone"] and row["delivery"] == "stored":
+                await self._launch(found, keep=True)
+
+    async def _launch(self, found: Found, keep: bool = False) -> None:
+        """Start a stored session on its machine. Raises what keeps it from starting."""
+        sent = False
+
+        async def call(link: Any) -> None:
+            nonlocal sent
+            params = await self._start_params(found)
+            sent = True
+            await link.call("session/start", params, timeout=START_LIMIT)
+            await self._hub.mirror.follow(link, found.id, found.num)
+
+        try:
+            await self.over_link(found.machine, call, START_LIMIT)
+        except CodecastError as error:
+            if not keep:
+                await self._not_started(found, sent and error.code == "link_lost")
+                raise
+            if error.code not in AWAY:
+                await self.store.write(partial(_failed, found.num, error), durable=True)
+                self.feed.changed(("session", found.id))
+            return
+        there = await self.store.write(lambda db: _started(db, found.num), durable=True)
+        if not there:  # destroyed while it was starting
+            await self._hub.outbox.discard(found)
+            return
+        self._hub.keep(found.machine)
+        self.feed.changed(("session", found.id))
+        self._hub.tell("created", {"session": found.id, "machine": found.machine})
+        self._hub.outbox.kick(found.id)
+
+    @contextlib.asynccontextmanager
+    async def _lock(self, session: str) -> AsyncIterator[None]:
+        """One start of a session at a time."""
+        lock = self._starting.setdefault(session, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._starting.pop(session, None)
+
+    async def _start_params(self, found: Found) -> dict[str, Any]:
+        row = await self.store.read(lambda db: rows.by_id(db, found.id))
+        if row is None or row["gone"]:
+            raise CodecastError("not_found", "The session was removed while it was starting.")
+        return rows.start_params(row, self._hub.agent(row["machine"], row["cli"]))
+
+    async def _not_started(self, found: Found, ambiguous: bool) -> None:
+        """Leave nothing behind; where the machine may have it, the outbox removes it there."""
+
+        def job(db: sqlite3.Connection) -> None:
+            if ambiguous:
+                rows.change(db, found.num, gone=1)
+            else:
+                rows.delete(db, found.num)
+
+        await self._hub.mirror.forget(found.id)
+        await self.store.write(job, durable=True)
+        self.feed.removed(found.id)
+        if ambiguous:
+            self._hub.keep(found.machine)
+
+    # -- prompts
+
+    async def prompt(
+        self,
+        session: str,
+        content: str | Content,
+        *,
+        actor: Actor,
+        id: str | None = None,
+        steer: bool = False,
+    ) -> dict[str, Any]:
+        """Store a prompt and let the outbox deliver it. The same id again is the same prompt.
+
+        Raises CodecastError `bad_request`, `too_large`, `conflict`, `not_found`, `disk_full`.
+        """
+        blocks, prompt = prompts.content_of(content), prompts.check_id(id)
+
+        def job(db: sqlite3.Connection) -> tuple[str, str, dict[str, Any], bool]:
+            found = rows.find(db, session)
+            if found.delivery == "failed":
+                raise CodecastError(
+                    "conflict",
+                    f"{found.name} never started, so it cannot be prompted.",
+                    "Remove it and start another.",
+                )
+            row, new = prompts.add(db, found.num, prompt, blocks, actor, time.time(), steer)
+            return found.id, found.machine, prompts.to_json(row, found.id), new
+
+        key, machine, out, new = await self.store.write(job, durable=True)
+        if new:
+            self.feed.changed(("prompt", out["id"]))
+            self._hub.keep(machine)
+        self._hub.outbox.kick(key)
+        return out
+
+    async def edit_prompt(
+        self, session: str, prompt: str, content: str | Content, *, actor: Actor
+    ) -> dict[str, Any]:
+        """Change a prompt that waits. Raises CodecastError("conflict") when it no longer does."""
+        blocks = prompts.content_of(content)
+        found = await self.find(session)
+        await self._hub.outbox.change(found, prompt, actor, blocks)
+        return await self._prompt(found, prompt)
+
+    async def cancel_prompt(self, session: str, prompt: str, *, actor: Actor) -> dict[str, Any]:
+        """Take a waiting prompt back. Raises CodecastError("conflict") when it no longer waits."""
+        found = await self.find(session)
+        await self._hub.outbox.change(found, prompt, actor, None)
+        return await self._prompt(found, prompt)
+
+    async def _prompt(self, found: Found, prompt: str) -> dict[str, Any]:
+        return await self.store.read(
+            lambda db: prompts.to_json(prompts.find(db, found.num, prompt), found.id)
+        )
+
+    # -- verbs the machine does
+
+    async def interrupt(
+        self, session: str, *, cancel_queue: bool = False, actor: Actor
+    ) -> dict[str, Any]:
+        """End the running turn; answers when it has ended."""
+        return await self._verb(session, "interrupt", actor, cancel_queue=cancel_queue)
+
+    async def stop(self, session: str, *, actor: Actor) -> dict[str, Any]:
+        """End the CLI and everything it started; the history stays."""
+        return await self._verb(session, "stop", actor)
+
+    async def resume(self, session: str, *, actor: Actor | None = None) -> dict[str, Any]:
+        """Start the CLI again by its own id."""
+        return await self._verb(session, "resume", None, limit=START_LIMIT)
+
+    async def set_mode(self, session: str, mode: str, *, actor: Actor) -> dict[str, Any]:
+        if mode not in MODES:
+            raise CodecastError(
+                "bad_request", f"There is no mode {mode!r}.", f"Modes are {', '.join(MODES)}."
+            )
+        return await self._verb(session, "set_mode", actor, limit=START_LIMIT, mode=mode)
+
+    async def set_model(self, session: str, model: str, *, actor: Actor) -> dict[str, Any]:
+        if not model:
+            raise CodecastError("bad_request", "A model is named by a word.")
+        return await self._verb(session, "set_model", actor, limit=START_LIMIT, model=model)
+
+    async def rename(
+        self, session: str, name: str, *, actor: Actor | None = None
+    ) -> dict[str, Any]:
+        """Rename here and now; the machine hears of it when it can.
+
+        Raises CodecastError `bad_request` (no name), `conflict` (in use).
+        """
+        names.check(name)
+
+        def job(db: sqlite3.Connection) -> Found:
+            found = rows.find(db, session)
+            if found.name.lower() != name.lower():
+                rows.free_name(db, name)
+            rows.change(db, found.num, name=name)
+            return found
+
+        found = await self.store.write(job, durable=True)
+        self.feed.changed(("session", found.id))
+        self._hub.spawn(self.tell_name(found.id, found.machine, name))
+        return await self.get(found.id)
+
+    async def tell_name(self, session: str, machine: str, name: str) -> None:
+        """So that other hubs, and this one after a loss, find the session by it."""
+        link = self._hub.link_of(machine)
+        if link is not None:
+            params = {"session": session, "name": name}
+            await link.call("session/rename", params, timeout=CALL_LIMIT)
+
+    async def _verb(
+        self, session: str, verb: str, actor: Actor | None, limit: float = CALL_LIMIT, **more: Any
+    ) -> dict[str, Any]:
+        found = await self.find(session)
+        params = {"session": found.id, **more, **(actor.fields() if actor else {})}
+
+        async def call(link: Any) -> Any:
+            return await link.call(f"session/{verb}", params, timeout=limit)
+
+        await self.over_link(found.machine, call, LINK_LIMIT)
+        self._hub.keep(found.machine)
+        return await self.get(found.id)
+
+    # -- ending
+
+    async def destroy(self, session: str, *, actor: Actor) -> bool:
+        """End the CLI, remove the session from its machine, and its history.
+
+        True when that is done; False when the machine is away: the session is hidden and
+        removed there when it returns.
+        """
+        found = await self.find(session)
+        await self.store.write(lambda db: rows.change(db, found.num, gone=1), durable=True)
+        await self._hub.mirror.forget(found.id)
+        self.feed.removed(found.id)
+        self._hub.tell("destroyed", {"session": found.id, "machine": found.machine, "by": actor.by})
+        self._hub.keep(found.machine)
+        link = self._hub.link_of(found.machine)
+        return link is not None and await self._hub.outbox.remove(link, found.id, found.num)
+
+    # -- links
+
+    async def over_link(self, machine: str, call: Callable[[Any], Awaitable[T]], limit: float) -> T:
+        """`call(link)`, again over the next link when one is lost, for `limit` seconds.
+
+        `call` must be safe to repeat. Raises its CodecastError, or what keeps the machine away.
+        """
+        found = self._hub.machines.get(machine)
+        end = time.monotonic() + limit
+        while True:
+            link = found.current
+            if link is None or link.closed.done():
+                link = await found.link(max(1.0, min(LINK_LIMIT, end - time.monotonic())))
+            try:
+                return await call(link)
+            except CodecastError as error:
+                if error.code != "link_lost" or time.monotonic() > end:
+                    raise
+                await asyncio.sleep(0.05)
+
+
+def _started(db: sqlite3.Connection, num: int) -> bool:
+    row = db.execute("SELECT gone FROM sessions WHERE num = ?", (num,)).fetchone()
+    return bool(row and not row[0]) and rows.change(db, num, delivery="started", error=None)
+
+
+def _failed(num: int, error: CodecastError, db: sqlite3.Connection) -> None:
+    problem = error.to_json()
+    rows.change(db, num, delivery="failed", error=json.dumps(problem))
+    db.execute(
+        "UPDATE prompts SET state = 'failed', error = ? WHERE session = ? AND state = 'stored'",
+        (json.dumps(problem), num),
+    )
+
+
+def _session_id(id: object) -> str:
+    if id is None:
+        return str(uuid.uuid4())
+    try:
+        return str(uuid.UUID(str(id)))
+    except ValueError:
+        raise CodecastError("bad_request", f"A session's id is a UUID, not {id!r}.") from None
+
+
+def _same(row: sqlite3.Row, facts: Mapping[str, Any]) -> None:
+    if row["gone"] or any(row[key] != value for key, value in facts.items()):
+        raise CodecastError(
+            "conflict", f"The id {row['id']} belongs to another session.", "Take a new UUID."
+        )
