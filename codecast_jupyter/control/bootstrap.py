@@ -202,6 +202,8 @@ async def boot(
             ) from None
         except _Silent as silent:
             await pipe.close()
+            if silent.final:
+                raise silent.error from None
             failed = failed or silent.error
         except BaseException:
             await pipe.close()
@@ -213,8 +215,9 @@ async def boot(
 class _Silent(Exception):
     """The channel ended before the stub spoke."""
 
-    def __init__(self, error: CodecastError) -> None:
+    def __init__(self, error: CodecastError, final: bool) -> None:
         self.error = error
+        self.final = final  # it was not the shell, so another command would not help
 
 
 class _Attempt:
@@ -271,12 +274,8 @@ class _Attempt:
             self.fail(_no_agent("The connection ended while our agent was starting.", self.words()))
         else:
             detail = "\n".join(filter(None, [end.words(), self.words()]))
-            self.done.set_exception(
-                _Silent(
-                    end.error
-                    or _no_agent("The machine ended our command before it could start.", detail)
-                )
-            )
+            error = _no_agent("The machine ended our command before it could start.", detail)
+            self.done.set_exception(_Silent(end.error or error, end.error is not None))
 
     def fail(self, error: CodecastError) -> None:
         if not self.done.done():

@@ -17,10 +17,9 @@ from typing import Any, Protocol
 
 from codecast_agent.protocol.errors import CodecastError
 
-from .host_keys import OfferedKey, accept
+from .host_keys import HostKeyRefused, OfferedKey, accept
 from .link import Link
 from .secrets import Secrets
-from .ssh import HostKeyRefused
 from .ssh_keys import Ask
 
 FIRST_DELAY = 0.2  # seconds between attempts; doubles

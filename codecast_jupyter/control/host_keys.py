@@ -51,6 +51,14 @@ class OfferedKey:
         return fingerprint(self.key)
 
 
+class HostKeyRefused(CodecastError):
+    """`unknown_host_key` or `changed_host_key`; `offered` is what to accept, if one may."""
+
+    def __init__(self, error: CodecastError, offered: OfferedKey) -> None:
+        super().__init__(error.code, error.message, error.hint, error.detail, error.data)
+        self.offered = offered
+
+
 def fingerprint(key: asyncssh.SSHKey) -> str:
     """`SHA256:...`, as OpenSSH prints it."""
     return str(key.get_fingerprint("sha256"))

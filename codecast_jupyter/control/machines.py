@@ -116,6 +116,10 @@ class Machine:
             },
             "hidden": settings.hidden,
         }
+        if isinstance(self.route, SshRoute) and self.route.pipe:
+            out["pipe"] = self.route.pipe
+            if self.route.why:
+                out["pipe_why"] = self.route.why
         if connection.error is not None:
             out["error"] = connection.error.to_json()
         if connection.progress:

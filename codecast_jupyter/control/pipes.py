@@ -175,10 +175,17 @@ class ProcessPipe(Pipe):
     """A process of ours: `argv`, with the command as its last argument.
 
     It leads a process group of its own, so that a Ctrl-C at the server's terminal is not for it.
+    `explain(status, stderr)` may know that an end was a failure of the way and not of the command.
     """
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        explain: Callable[[int | None, str], CodecastError | None] = lambda status, words: None,
+    ) -> None:
         super().__init__()
+        self._explain = explain
         self._argv = list(argv)
         self._environment = dict(os.environ if environment is None else environment)
         self._transport: asyncio.SubprocessTransport | None = None
@@ -278,4 +285,5 @@ class _ProcessProtocol(asyncio.SubprocessProtocol):
         if code is not None and code < 0:
             self._pipe._end(PipeEnd(signal=signal.Signals(-code).name))
         else:
-            self._pipe._end(PipeEnd(status=code))
+            error = self._pipe._explain(code, self._pipe.stderr_tail())
+            self._pipe._end(PipeEnd(status=code, error=error))

@@ -22,7 +22,7 @@ import asyncssh
 from codecast_agent.protocol.errors import CodecastError
 
 from . import host_keys, ssh_keys, ssh_options
-from .host_keys import OfferedKey
+from .host_keys import HostKeyRefused, OfferedKey
 from .ssh_config import Overrides, Resolved, jump_hops, resolve
 from .ssh_keys import Ask, KeyRing, Prompt
 
@@ -34,14 +34,6 @@ QUICKACK_EVERY = 0.002  # seconds
 QUICKACK_AT_MOST = 10.0
 
 T = TypeVar("T")
-
-
-class HostKeyRefused(CodecastError):
-    """`unknown_host_key` or `changed_host_key`; `offered` is what to accept, if one may."""
-
-    def __init__(self, error: CodecastError, offered: OfferedKey) -> None:
-        super().__init__(error.code, error.message, error.hint, error.detail, error.data)
-        self.offered = offered
 
 
 @dataclass
@@ -115,18 +107,21 @@ class Patience:
             self._asking -= 1
 
 
-async def connect(resolved: Resolved, context: Context, ask: Ask) -> SshConnection:
-    """A logged-in connection to `resolved`.
+async def connect(
+    resolved: Resolved, context: Context, ask: Ask, tcp_timeout: float | None = None
+) -> SshConnection:
+    """A logged-in connection to `resolved`. `tcp_timeout` (seconds) is for who tries often.
 
     Raises CodecastError: `unreachable`, `unknown_host_key` and `changed_host_key` (as
     HostKeyRefused), `auth_failed`, `secret_needed`, `bad_request`.
     """
-    return await _connect(resolved, context, ask, depth=0)
+    return await _connect(resolved, context, ask, tcp_timeout, depth=0)
 
 
-async def _connect(resolved: Resolved, context: Context, ask: Ask, depth: int) -> SshConnection:
-    under: list[Callable[[], Any]] = []
-    tunnel: asyncssh.SSHClientConnection | None = None
+async def _connect(
+    resolved: Resolved, context: Context, ask: Ask, tcp_timeout: float | None, depth: int
+) -> SshConnection:
+    ssh_options.require(resolved)
     first: SshConnection | None = None
     try:
         jump = resolved.proxy_jump
@@ -138,12 +133,15 @@ async def _connect(resolved: Resolved, context: Context, ask: Ask, depth: int) -
                     "Look for a ProxyJump that leads back to itself.",
                     jump,
                 )
-            first = await _connect_hop(jump, resolved, context, ask, depth + 1)
-            tunnel = first.connection
-            under = [*first._under, tunnel.abort]
-        made = await _login(resolved, context, ask, tunnel)
-        made._under[:0] = under
+            hop = await last_hop(jump, context)
+            try:
+                first = await _connect(hop, context, ask, tcp_timeout, depth + 1)
+            except CodecastError as error:
+                raise _at_hop(error, hop, resolved) from None
+        tunnel = first.connection if first is not None else None
+        made = await _login(resolved, context, ask, tunnel, tcp_timeout)
         if first is not None:
+            made._under[:0] = [*first._under, first.connection.abort]
             made._quickack = first._quickack
         return made
     except BaseException:
@@ -152,27 +150,21 @@ async def _connect(resolved: Resolved, context: Context, ask: Ask, depth: int) -
         raise
 
 
-async def _connect_hop(
-    jump: str, target: Resolved, context: Context, ask: Ask, depth: int
-) -> SshConnection:
-    """The last hop of `jump`; the ones before it are its own ProxyJump, as OpenSSH has it."""
+async def last_hop(jump: str, context: Context) -> Resolved:
+    """The host at the end of `jump`; those before it are its own ProxyJump, as OpenSSH has it."""
     host, user, port = jump_hops(jump)[-1]
     rest = jump.rpartition(",")[0].strip()
-    hop = await resolve(
+    return await resolve(
         host, context.config, Overrides(user=user, port=port, proxy_jump=rest or None)
     )
-    try:
-        return await _connect(hop, context, ask, depth)
-    except HostKeyRefused:
-        raise
-    except CodecastError as error:
-        raise CodecastError(
-            error.code,
-            f"On the way to {target.name}, at the jump host {host}: {error.message}",
-            error.hint,
-            error.detail,
-            error.data,
-        ) from None
+
+
+def _at_hop(error: CodecastError, hop: Resolved, target: Resolved) -> CodecastError:
+    """Say where on the way it happened; the error stays what it is."""
+    start = "On the way to "
+    if not error.message.startswith(start):
+        error.message = f"{start}{target.name}, at the jump host {hop.name}: {error.message}"
+    return error
 
 
 async def _login(
@@ -180,6 +172,7 @@ async def _login(
     context: Context,
     ask: Ask,
     tunnel: asyncssh.SSHClientConnection | None,
+    tcp_timeout: float | None,
 ) -> SshConnection:
     patience = Patience(LOGIN_TIMEOUT, context.slots)
 
@@ -187,7 +180,7 @@ async def _login(
         async with patience.asking():
             return await ask(prompt)
 
-    login = _Login(resolved, context, patient, tunnel)
+    login = _Login(resolved, context, patient, tunnel, tcp_timeout)
     try:
         return await patience.run(login.run())
     except asyncio.TimeoutError:
@@ -207,8 +200,10 @@ class _Login:
         context: Context,
         ask: Ask,
         tunnel: asyncssh.SSHClientConnection | None,
+        tcp_timeout: float | None,
     ) -> None:
         self.resolved = resolved
+        self.tcp_timeout = tcp_timeout
         self.context = context
         self.ask = ask
         self.tunnel = tunnel
@@ -252,7 +247,7 @@ class _Login:
             self.proxy = ssh_options.ProxyProcess(self.resolved.proxy_command)
             self.closers.append(self.proxy.close)
             return await self.proxy.start()
-        return await dial(self.resolved)
+        return await dial(self.resolved, self.tcp_timeout)
 
     async def _handshake(
         self, sock: socket.socket | None, keys: ssh_keys.Keys
@@ -412,8 +407,11 @@ class _Client(asyncssh.SSHClient):
             return None
 
 
-async def dial(resolved: Resolved) -> socket.socket:
-    """A TCP connection to the host, each of its addresses tried in turn."""
+async def dial(resolved: Resolved, at_most: float | None = None) -> socket.socket:
+    """A TCP connection to the host, each of its addresses tried in turn.
+
+    Raises CodecastError `unreachable`.
+    """
     loop = asyncio.get_running_loop()
     family = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(
         resolved.get("addressfamily"), socket.AF_UNSPEC
@@ -423,6 +421,7 @@ async def dial(resolved: Resolved) -> socket.socket:
         timeout = float(resolved.get("connecttimeout", ""))
     except ValueError:
         timeout = CONNECT_TIMEOUT
+    timeout = min(timeout, at_most or timeout)
     try:
         addresses = await loop.getaddrinfo(
             resolved.hostname, resolved.port, family=family, type=socket.SOCK_STREAM

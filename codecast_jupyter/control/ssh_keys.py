@@ -118,7 +118,7 @@ async def load(resolved: Resolved, ring: KeyRing, ask: Ask) -> Keys:
     certificates = [_certificate(path, notes) for path in resolved.certificate_files()]
     for path in resolved.identity_files():
         try:
-            public, encrypted = await asyncio.to_thread(_public_half, path)
+            public, encrypted = await asyncio.to_thread(public_half, path)
         except (OSError, asyncssh.KeyImportError, ValueError) as error:
             notes.append(f"{path}: {error}")
             continue
@@ -181,7 +181,7 @@ def _certificate(path: Path, notes: list[str] | None) -> asyncssh.SSHCertificate
         return None
 
 
-def _public_half(path: Path) -> tuple[asyncssh.SSHKey, bool]:
+def public_half(path: Path) -> tuple[asyncssh.SSHKey, bool]:
     """`(public key, needs a passphrase)` of a private key file, without its passphrase."""
     data = path.read_bytes()
     if b"-----BEGIN" not in data:

@@ -10,10 +10,13 @@ import asyncio
 import contextlib
 import fnmatch
 import functools
+import importlib.util
 import os
+import shlex
 import signal
 import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ from codecast_agent.protocol.errors import CodecastError
 
 from .host_keys import KnownKeys
 from .ssh_config import Resolved
+from .ssh_keys import public_half
 
 CIPHERS = [
     "aes128-gcm@openssh.com",
@@ -138,8 +142,6 @@ def environment(resolved: Resolved) -> dict[str, str]:
 
 
 def _env_words(line: str) -> list[str]:
-    import shlex
-
     try:
         return shlex.split(line)
     except ValueError:
@@ -198,5 +200,111 @@ class ProxyProcess:
                 os.killpg(self._process.pid, signal.SIGTERM)
 
 
-def asyncssh_version() -> str:
-    return asyncssh.__version__
+@dataclass(frozen=True)
+class Reason:
+    """An option of the person's configuration that asyncssh does not honour, and what it needs."""
+
+    option: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.option}: {self.why}"
+
+
+class Unsupported(CodecastError):
+    """`not_supported`: going on without the option would not be what the person configured."""
+
+    def __init__(self, resolved: Resolved, reasons: list[Reason]) -> None:
+        super().__init__(
+            "not_supported",
+            f"{resolved.name} needs {', '.join(reason.option for reason in reasons)},"
+            " which only the `ssh` program can do.",
+            "Set `ssh: openssh` (or auto) for this machine in codecast.yaml.",
+            "\n".join(str(reason) for reason in reasons),
+        )
+
+
+def require(resolved: Resolved) -> None:
+    """Raises Unsupported where asyncssh must not be used for this host."""
+    reasons = binding(resolved)
+    if reasons:
+        raise Unsupported(resolved, reasons)
+
+
+def binding(resolved: Resolved) -> list[Reason]:
+    """Options without which the host is not reached, or not verified, as configured."""
+    reasons = [
+        Reason(name, why)
+        for name, why in (
+            ("KnownHostsCommand", "host keys come from a program"),
+            ("PKCS11Provider", "keys live in a token"),
+            ("BindInterface", "the connection leaves by one interface"),
+        )
+        if resolved.get(name.lower(), "none") not in ("none", "")
+    ]
+    if resolved.flag("proxyusefdpass"):
+        reasons.append(Reason("ProxyUseFdpass", "the ProxyCommand passes a descriptor"))
+    revoked = resolved.get("revokedhostkeys", "none")
+    if revoked not in ("none", "") and _is_binary(resolved.path(revoked)):
+        reasons.append(Reason("RevokedHostKeys", "the file is a binary revocation list"))
+    for key, option, able in (
+        ("ciphers", "Ciphers", get_encryption_algs()),
+        ("kexalgorithms", "KexAlgorithms", get_kex_algs()),
+        ("macs", "MACs", get_mac_algs()),
+        ("hostkeyalgorithms", "HostKeyAlgorithms", get_certificate_algs() + get_public_key_algs()),
+    ):
+        mine = chosen(resolved, key)
+        if mine and not _filter(mine, able):
+            reasons.append(Reason(option, f"asyncssh has none of {', '.join(mine[:4])}"))
+    return reasons
+
+
+def would_help(resolved: Resolved, error: CodecastError) -> list[Reason]:
+    """Options by which `ssh` might get in where asyncssh could not."""
+    reasons: list[Reason] = []
+    if error.code == "auth_failed":
+        if resolved.flag("gssapiauthentication") and not _installed("gssapi") and _ticket():
+            reasons.append(Reason("GSSAPIAuthentication", "a Kerberos ticket is there"))
+        if resolved.flag("hostbasedauthentication"):
+            reasons.append(Reason("HostbasedAuthentication", "the host itself is the key"))
+        if not _installed("fido2") and any(map(_is_sk, resolved.identity_files())):
+            reasons.append(Reason("IdentityFile", "a key lives in a security key"))
+        control = resolved.get("controlpath", "none")
+        if control not in ("none", "") and resolved.path(control).is_socket():
+            reasons.append(Reason("ControlPath", "a connection of yours is open already"))
+    if error.code == "unknown_host_key" and resolved.get("verifyhostkeydns", "no") in (
+        "yes",
+        "true",
+    ):
+        reasons.append(Reason("VerifyHostKeyDNS", "the host key may stand in the DNS"))
+    return reasons
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _ticket() -> bool:
+    """Whether there is a Kerberos ticket; `klist -s` knows all kinds of caches."""
+    try:
+        done = subprocess.run(
+            ["klist", "-s"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _is_sk(path: Path) -> bool:
+    try:
+        kind, _ = public_half(path)
+    except (OSError, ValueError, asyncssh.KeyImportError):
+        return False
+    return kind.get_algorithm().startswith("sk-")
+
+
+def _is_binary(path: Path) -> bool:
+    try:
+        return path.read_bytes()[:8].startswith(b"SSHKRL")
+    except OSError:
+        return False
