@@ -17,13 +17,13 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, Unicode, default
 
 from .api import HANDLERS, lifecycle
-from .api.auth import HUB, KERNEL_TOKEN
+from .api.auth import FAILED, HUB, KERNEL_TOKEN, READY
+from .api.base import as_problem
 from .api.health import STARTED
+from .control.hub import Hub
 
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
-
-    from .control.hub import Hub
 
 CONNECTION_FILE = "CODECAST_CONNECTION_FILE"  # environment: kernels inherit where we are
 
@@ -76,6 +76,7 @@ class CodecastApp(ExtensionApp):
     def initialize_settings(self) -> None:
         self.hub = self.make_hub()
         self.settings[HUB] = self.hub
+        self.settings[READY] = asyncio.Event()
         self.settings[STARTED] = time.monotonic()
         # a server with a password and no token still has to let kernels in
         if self.kernel_access and not self._server.identity_provider.token:
@@ -83,8 +84,6 @@ class CodecastApp(ExtensionApp):
         lifecycle.register(self._events)
 
     def make_hub(self) -> Hub:
-        from .control.hub import Hub
-
         return Hub(
             Path(self.machines_file).expanduser(),
             Path(self.data_dir).expanduser(),
@@ -95,12 +94,16 @@ class CodecastApp(ExtensionApp):
         self.handlers.extend(HANDLERS)
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        await self.hub.start()
-        self._lifecycle = asyncio.create_task(
-            lifecycle.Lifecycle(
-                self.hub, self._emit, serverapp.web_app.settings["last_activity_times"]
-            ).run()
-        )
+        settings = serverapp.web_app.settings
+        try:
+            await self.hub.start()
+        except Exception as error:  # every answer will tell it, and the server works on
+            self.log.exception("codecast could not start")
+            settings[FAILED] = as_problem(500, error)
+        else:
+            life = lifecycle.Lifecycle(self.hub, self._emit, settings["last_activity_times"])
+            self._lifecycle = asyncio.create_task(life.run())
+        settings[READY].set()
         if self.kernel_access:
             self._write_connection_file(serverapp)
 
@@ -129,4 +132,4 @@ class CodecastApp(ExtensionApp):
             self._lifecycle.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._lifecycle
-        await self.hub.close()
+            await self.hub.close()

@@ -7,6 +7,7 @@ the token of our connection file. It opens these handlers and no other.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 RESOURCE = "codecast"
 HUB = "codecast_hub"  # keys of the web application's settings
+READY = "codecast_ready"  # an asyncio.Event: the hub has started, or failed to
+FAILED = "codecast_failed"  # what it failed with
 KERNEL_TOKEN = "codecast_kernel_token"
+START_LIMIT = 60.0  # seconds a request waits for the hub to start
 KERNEL = User("kernel", "Kernel", "Kernel", "K")
 
 Action = Literal["read", "write", "execute"]
@@ -48,6 +52,9 @@ class CodecastHandler(JupyterHandler):
 
     @property
     def hub(self) -> Hub:
+        """Raises why it could not start."""
+        if self.settings.get(FAILED) is not None:
+            raise self.settings[FAILED]
         return cast("Hub", self.settings[HUB])
 
     @property
@@ -57,15 +64,17 @@ class CodecastHandler(JupyterHandler):
         return Actor(str(self.current_user.username), where)
 
     async def prepare(self, **kwargs: Any) -> None:
-        if not self.has_kernel_token():
+        if self.has_kernel_token():
+            CallContext.set(CallContext.JUPYTER_HANDLER, self)
+            if not self.check_host():
+                raise web.HTTPError(403)
+            self.current_user = self._jupyter_current_user = KERNEL
+            self._token_authenticated = True  # no XSRF, any origin: a header is explicit
+            self.set_cors_headers()
+        else:
             await super().prepare(**kwargs)
-            return
-        CallContext.set(CallContext.JUPYTER_HANDLER, self)
-        if not self.check_host():
-            raise web.HTTPError(403)
-        self.current_user = self._jupyter_current_user = KERNEL
-        self._token_authenticated = True  # no XSRF, any origin: a header is explicit
-        self.set_cors_headers()
+        if self.current_user:  # the server listens before the hub has opened its store
+            await asyncio.wait_for(self.settings[READY].wait(), START_LIMIT)
 
     def has_kernel_token(self) -> bool:
         expected = self.settings.get(KERNEL_TOKEN)

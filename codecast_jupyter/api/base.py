@@ -69,9 +69,18 @@ class ResourceHandler(CodecastHandler, APIHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         problem = as_problem(status_code, kwargs.get("exc_info", (None, None, None))[1])
+        if status_code == 403 and not problem.hint:
+            problem.hint = self._way_in(problem)
         if problem.code in CODES and status_code == 500:
             self.set_status(CODES[problem.code])
         self.finish(json.dumps(problem.to_json()))
+
+    def _way_in(self, problem: CodecastError) -> str:
+        if not getattr(self, "_jupyter_current_user", None):
+            return "Log in, or send the server's token in the header Authorization: token ..."
+        if "_xsrf" in problem.message:
+            return "Send the cookie _xsrf as the header X-XSRFToken too, or a token."
+        return "The server's Authorizer decides; ask who runs it."
 
     def log_exception(self, *exc_info: Any) -> None:
         if isinstance(exc_info[1], CodecastError):
@@ -103,10 +112,7 @@ def as_problem(status: int, error: BaseException | None) -> CodecastError:
         message = error.log_message or ""
         if error.args and message:
             message = message % error.args
-        hint = ""
-        if status == 403 and not message:
-            hint = "Log in, or send the server's token in the header Authorization: token ..."
-        return CodecastError(_CODES.get(status, "internal"), message or words, hint)
+        return CodecastError(_CODES.get(status, "internal"), message or words)
     if error is not None:
         return CodecastError(
             "internal",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE = 15.0  # seconds without events after which a comment shows that somebody is there
 PAGE = 500  # events
+PAGE_BYTES = 16 << 20  # a page ends early here: events may be large
 
 
 class EventsHandler(ResourceHandler):
@@ -55,11 +56,23 @@ class EventsHandler(ResourceHandler):
         return int(given)
 
     async def page(self, session: str, after: int, limit: int, types: set[str]) -> None:
-        rows, more = await self.hub.sessions.events(session, after, limit, types or None)
         last = (await self.hub.sessions.get(session))["last_seq"]
-        events = ",".join(row.text() for row in rows)
-        flag = "true" if more else "false"
-        self.finish(f'{{"events":[{events}],"last_seq":{last},"more":{flag}}}')
+        parts: list[str] = []
+        size, cursor = 0, after
+        if after < last:
+            async with closing(self.hub.feed.subscribe_rows(session, after)) as batches:
+                async for rows in batches:
+                    for row in rows:
+                        if cursor >= last or len(parts) == limit or size > PAGE_BYTES:
+                            break
+                        cursor = row.seq
+                        if not types or row.type in types:
+                            parts.append(row.text())
+                            size += len(parts[-1])
+                    if cursor >= last or len(parts) == limit or size > PAGE_BYTES:
+                        break
+        more = "true" if cursor < last else "false"
+        self.finish(f'{{"events":[{",".join(parts)}],"last_seq":{last},"more":{more}}}')
 
     async def stream(self, session: str, after: int, types: set[str]) -> None:
         self.set_header("Content-Type", "text/event-stream")

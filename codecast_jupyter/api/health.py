@@ -18,13 +18,16 @@ class HealthHandler(ResourceHandler):
     @permit("read")
     async def get(self) -> None:
         self.query()
+        machines = self.hub.machines
+        problems = [machines.config_error] if machines.config_error else []
         self.answer(
             {
                 "version": __version__,
                 "protocol": PROTOCOL,
                 "sessions": len(await self.hub.sessions.list()),
-                "machines": len(self.hub.machines.list()),
+                "machines": len(machines.list()),
                 "uptime": round(time.monotonic() - self.settings[STARTED], 3),
+                "problems": [problem.to_json() for problem in problems],
             }
         )
 

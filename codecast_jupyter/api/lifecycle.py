@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .base import closing
+
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
 
@@ -22,6 +24,7 @@ SCHEMAS = Path(__file__).parent / "event_schemas"
 SESSION = "https://events.codecast.dev/session/v1"
 MACHINE = "https://events.codecast.dev/machine/v1"
 ACTIVE_EVERY = 30.0  # seconds between signs of activity
+TOLD = ("session", "machine", "state", "request", "kind", "title", "by", "where")
 
 
 def register(logger: EventLogger) -> None:
@@ -30,7 +33,7 @@ def register(logger: EventLogger) -> None:
 
 
 class Lifecycle:
-    """Watches the hub; `run` is a task for as long as the hub lives."""
+    """Listens to a started hub; `run` is a task for as long as the hub lives."""
 
     def __init__(
         self, hub: Hub, emit: Callable[[str, dict[str, Any]], None], activity: dict[str, datetime]
@@ -38,40 +41,50 @@ class Lifecycle:
         self.hub = hub
         self.emit = emit
         self.activity = activity
-        self._sessions: dict[str, dict[str, Any]] = {}
-        self._machines: dict[str, str] = {}
+        self._busy: set[str] = set()
+        self._machines = {machine.name: machine.state for machine in hub.machines.list()}
+        hub.on_lifecycle = self.heard
+
+    def heard(self, action: str, info: dict[str, Any]) -> None:
+        """A step in a session's life."""
+        data = {key: str(info[key]) for key in TOLD if info.get(key) is not None}
+        error = info.get("error")
+        if isinstance(error, dict) and "code" in error:
+            data["code"] = str(error["code"])
+        self.emit(SESSION, {**data, "action": action})
 
     async def run(self) -> None:
-        for machine in self.hub.machines.list():
-            self._machines[machine.name] = machine.to_json()["state"]
-        for session in await self.hub.sessions.list():
-            self._sessions[session["id"]] = session
         ticking = asyncio.create_task(self._tick())
         try:
-            async for change in self.hub.feed.watch():
-                self.take(change)
+            async with closing(self.hub.feed.watch()) as changes:
+                async for change in changes:
+                    self.take(change)
         finally:
             ticking.cancel()
 
     async def _tick(self) -> None:
         while True:
-            self.mark()
             await asyncio.sleep(ACTIVE_EVERY)
+            if self._busy:
+                self.mark()
 
     def mark(self) -> None:
-        """Tell Jupyter's culler when an agent is at work."""
-        if any(busy(session) for session in self._sessions.values()):
-            self.activity["codecast"] = datetime.now(timezone.utc)
+        """Tell Jupyter's culler that the server is needed."""
+        self.activity["codecast"] = datetime.now(timezone.utc)
 
     def take(self, change: dict[str, Any]) -> None:
         """One change of the feed."""
         kind = change["type"]
         if kind == "session":
-            self._session(change["session"])
+            session = change["session"]
+            if busy(session):
+                self._busy.add(session["id"])
+                self.mark()
+            elif session["id"] in self._busy:
+                self._busy.discard(session["id"])
+                self.mark()
         elif kind == "session_removed":
-            session = self._sessions.pop(change["id"], None)
-            if session is not None:
-                self.emit(SESSION, {**about(session), "action": "removed"})
+            self._busy.discard(change["id"])
         elif kind == "machine":
             machine = change["machine"]
             self._machine(machine["name"], machine["state"], machine.get("error"))
@@ -84,36 +97,6 @@ class Lifecycle:
         self._machines[name] = state
         code = {"code": error["code"]} if error and state == "failed" else {}
         self.emit(MACHINE, {"machine": name, "state": state, **code})
-
-    def _session(self, session: dict[str, Any]) -> None:
-        before = self._sessions.get(session["id"])
-        self._sessions[session["id"]] = session
-        who = about(session)
-        if before is None:
-            self.emit(SESSION, {**who, "action": "created"})
-        elif before["state"]["status"] != session["state"]["status"]:
-            self.emit(SESSION, {**who, "action": "status"})
-        was = before["state"]["requests"] if before else {}
-        now = session["state"]["requests"]
-        for request in now.keys() - was.keys():
-            title = str(now[request].get("title", ""))
-            self.emit(
-                SESSION, {**who, "action": "request_opened", "request": request, "title": title}
-            )
-        for request in was.keys() - now.keys():
-            self.emit(SESSION, {**who, "action": "request_closed", "request": request})
-        if busy(session) or (before is not None and busy(before)):
-            self.activity["codecast"] = datetime.now(timezone.utc)
-
-
-def about(session: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "session": session["id"],
-        "name": session["name"],
-        "machine": session["machine"],
-        "cli": session["cli"],
-        "status": session["state"]["status"],
-    }
 
 
 def busy(session: dict[str, Any]) -> bool:

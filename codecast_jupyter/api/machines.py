@@ -21,12 +21,12 @@ class MachineHandler(ResourceHandler):
 
     @permit("write")
     async def put(self, machine: str) -> None:
-        self.answer((await self.hub.machines.put(machine, self.body())).to_json())
+        self.answer(self.hub.machines.put(machine, self.body()).to_json())
 
     @permit("write")
     async def delete(self, machine: str) -> None:
         self.query()
-        await self.hub.machines.remove(machine)
+        self.hub.machines.remove(machine)
         self.done()
 
 
@@ -36,6 +36,8 @@ class ConnectHandler(ResourceHandler):
         self.body()
         found = self.hub.machines.get(machine)
         await found.connect()
+        if found.error is not None and found.state != "online":
+            raise found.error
         self.answer(found.to_json())
 
 
@@ -68,7 +70,9 @@ class DoctorHandler(ResourceHandler):
     @permit("execute")  # it connects
     async def get(self, machine: str) -> None:
         self.query()
-        self.answer(await self.hub.machines.examine(machine))
+        from ..control.doctor import examine
+
+        self.answer(await examine(self.hub.machines.get(machine)))
 
 
 class _RelayHandler(ResourceHandler):
@@ -81,8 +85,8 @@ class _RelayHandler(ResourceHandler):
         query = self.query()
         if self.method == "host/directories":
             query.setdefault("path", "~")
-        found = self.hub.machines.get(machine)
-        self.answer(await found.call(self.method, query))
+        link = await self.hub.machines.get(machine).link()
+        self.answer(await link.call(self.method, query))
 
 
 class ClisHandler(_RelayHandler):
@@ -105,5 +109,5 @@ class KillHandler(ResourceHandler):
     @permit("execute")
     async def delete(self, machine: str, session: str) -> None:
         self.query()
-        found = self.hub.machines.get(machine)
-        self.answer(await found.call("host/kill", {"session": session}))
+        link = await self.hub.machines.get(machine).link()
+        self.answer(await link.call("host/kill", {"session": session}))

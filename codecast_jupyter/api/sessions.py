@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .auth import permit
 from .base import ResourceHandler
 
@@ -29,14 +27,14 @@ class SessionHandler(ResourceHandler):
     async def patch(self, session: str) -> None:
         change, sessions = self.body(), self.hub.sessions
         # by id: a rename must not lose the session for what follows
-        id = (await sessions.get(session))["id"]
+        found = await sessions.get(session)
         if "name" in change:
-            await sessions.rename(id, change["name"])
+            found = await sessions.rename(found["id"], change["name"], actor=self.actor)
         if "mode" in change:
-            await sessions.set_mode(id, change["mode"], actor=self.actor)
+            found = await sessions.set_mode(found["id"], change["mode"], actor=self.actor)
         if "model" in change:
-            await sessions.set_model(id, change["model"], actor=self.actor)
-        self.answer(await sessions.get(id))
+            found = await sessions.set_model(found["id"], change["model"], actor=self.actor)
+        self.answer(found)
 
     @permit("execute")
     async def delete(self, session: str) -> None:
@@ -47,29 +45,21 @@ class SessionHandler(ResourceHandler):
             self.answer({}, 202)
 
 
-class _ChangeHandler(ResourceHandler):
-    """A verb on a session that answers with the session."""
-
-    async def change(self, session: str, body: dict[str, Any]) -> None:
-        raise NotImplementedError
-
+class InterruptHandler(ResourceHandler):
     @permit("execute")
     async def post(self, session: str) -> None:
-        id = (await self.hub.sessions.get(session))["id"]
-        await self.change(id, self.body())
-        self.answer(await self.hub.sessions.get(id))
+        self.answer(await self.hub.sessions.interrupt(session, **self.body(), actor=self.actor))
 
 
-class InterruptHandler(_ChangeHandler):
-    async def change(self, session: str, body: dict[str, Any]) -> None:
-        await self.hub.sessions.interrupt(session, **body, actor=self.actor)
+class StopHandler(ResourceHandler):
+    @permit("execute")
+    async def post(self, session: str) -> None:
+        self.body()
+        self.answer(await self.hub.sessions.stop(session, actor=self.actor))
 
 
-class StopHandler(_ChangeHandler):
-    async def change(self, session: str, body: dict[str, Any]) -> None:
-        await self.hub.sessions.stop(session, actor=self.actor)
-
-
-class ResumeHandler(_ChangeHandler):
-    async def change(self, session: str, body: dict[str, Any]) -> None:
-        await self.hub.sessions.resume(session)
+class ResumeHandler(ResourceHandler):
+    @permit("execute")
+    async def post(self, session: str) -> None:
+        self.body()
+        self.answer(await self.hub.sessions.resume(session, actor=self.actor))

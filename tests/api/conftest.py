@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +29,14 @@ class Answer(NamedTuple):
 
 
 Api = Callable[..., Awaitable[Answer]]
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds; it is looked at often, and the deadline is generous."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 def use_fake_hub(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +155,11 @@ class Socket:
 
     def close(self) -> None:
         self.connection.close()
+
+    async def closed(self) -> None:
+        """Read until the server closes."""
+        while await self.connection.read_message() is not None:
+            pass
 
 
 @pytest.fixture
