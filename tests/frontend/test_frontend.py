@@ -24,4 +24,4 @@ def test_typescript_types_are_those_of_the_vocabulary() -> None:
 
 def test_lock_files_name_no_registry() -> None:
     """A lock file that names a host installs from nowhere else."""
-    assert "http" not in (LABEXTENSION / "yarn.lock").read_text(encoding="utf-8")
+    assert "://" not in (LABEXTENSION / "yarn.lock").read_text(encoding="utf-8")

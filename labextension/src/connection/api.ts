@@ -96,7 +96,12 @@ export class Api {
     if (query) {
       url += URLExt.objectToQueryString(query);
     }
-    const init: RequestInit = { method, headers: { 'X-Codecast-Surface': 'lab' } };
+    // 'no-store', the default, makes Lab add a number to the address, which the API refuses
+    const init: RequestInit = {
+      method,
+      cache: 'no-cache',
+      headers: { 'X-Codecast-Surface': 'lab' }
+    };
     if (body) {
       init.body = JSON.stringify(body);
     }

@@ -93,7 +93,7 @@ function Panel(props: { startRequested: ISignal<unknown, string> }): JSX.Element
         {others.length > 0 && (
           <details className="jp-Codecast-others">
             <summary>
-              {trans.__('Machines of your SSH configuration')} <small>{others.length}</small>
+              {trans.__('More machines')} <small>{others.length}</small>
             </summary>
             {others.map(machine => (
               <Machine key={machine.name} machine={machine} start={setForm} />

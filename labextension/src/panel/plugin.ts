@@ -25,8 +25,9 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const { commands, shell } = app;
+    const { user } = app.serviceManager;
     const trans = (translator ?? nullTranslator).load('codecast_jupyter');
-    const panel = new CodecastPanel({ codecast, commands, rendermime, trans });
+    const panel = new CodecastPanel({ codecast, commands, rendermime, trans, user });
     shell.add(panel, 'left', { rank: 900 });
     restorer?.add(panel, panel.id);
 

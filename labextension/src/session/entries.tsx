@@ -3,7 +3,7 @@ import React from 'react';
 import { Entry, IMessageEntry, INoticeEntry, IPromptEntry } from '../model/transcript';
 import { useCodecast } from '../ui/context';
 import { Problem } from '../ui/problem';
-import { endWord, promptWord } from '../ui/words';
+import { endWord, personWords, promptWord } from '../ui/words';
 import { Rendered } from './markdown';
 import { EndedRequest } from './requests';
 import { Tool } from './tool';
@@ -29,11 +29,11 @@ export const EntryView = React.memo(function EntryView(props: {
 
 function Prompt(props: { entry: IPromptEntry }): JSX.Element {
   const { entry } = props;
-  const { trans } = useCodecast();
+  const context = useCodecast();
+  const { trans } = context;
   const ended = ['failed', 'cancelled', 'unknown'].includes(entry.state);
   const notes = [
-    entry.by,
-    entry.where === 'lab' ? undefined : entry.where,
+    personWords(entry.by, entry.where, context),
     entry.steered ? trans.__('steered') : undefined,
     ended ? promptWord(entry.state, trans) : undefined
   ].filter(Boolean);

@@ -40,9 +40,10 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const { commands, shell } = app;
+    const { user } = app.serviceManager;
     const trans = (translator ?? nullTranslator).load('codecast_jupyter');
     const tracker = new WidgetTracker<MainAreaWidget<SessionWidget>>({ namespace: 'codecast' });
-    const context = { codecast, commands, rendermime, trans };
+    const context = { codecast, commands, rendermime, trans, user };
 
     /** The session that a command is about. */
     const target = (args: { id?: unknown }): string | undefined =>

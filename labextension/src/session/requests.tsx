@@ -6,6 +6,7 @@ import { IRequestEntry } from '../model/transcript';
 import { useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
 import { Problem } from '../ui/problem';
+import { personWords } from '../ui/words';
 import { Details } from './tool';
 
 /** An open request: the card that waits for its person. */
@@ -163,10 +164,10 @@ export const EndedRequest = React.memo(function EndedRequest(props: {
   entry: IRequestEntry;
 }): JSX.Element {
   const { entry } = props;
-  const { trans } = useCodecast();
+  const context = useCodecast();
+  const { trans } = context;
   const { resolution, request } = entry;
-  const by = resolution?.by;
-  const where = resolution?.where;
+  const person = personWords(resolution?.by, resolution?.where, context);
   let outcome: string;
   let refused = false;
   if (entry.outcome === 'withdrawn') {
@@ -187,7 +188,7 @@ export const EndedRequest = React.memo(function EndedRequest(props: {
     <div className="jp-Codecast-ended" data-outcome={refused ? 'refused' : 'granted'}>
       <span className="jp-Codecast-toolTitle">{request.title}</span>
       <b>{outcome}</b>
-      {(by || where) && <small>{[by, where].filter(Boolean).join(' · ')}</small>}
+      {person && <small>{person}</small>}
     </div>
   );
 });

@@ -1,4 +1,5 @@
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { User } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { createContext, useContext } from 'react';
@@ -11,6 +12,8 @@ export interface IContext {
   readonly commands: CommandRegistry;
   readonly rendermime: IRenderMimeRegistry;
   readonly trans: TranslationBundle;
+  /** The person at this page, as the server names them. */
+  readonly user: User.IManager;
 }
 
 export const Context = createContext<IContext | null>(null);

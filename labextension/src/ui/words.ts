@@ -1,6 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { IMachine } from '../connection/types';
+import { IContext } from './context';
 
 /** The status of a session, for a person. */
 export function statusWord(status: string, trans: TranslationBundle): string {
@@ -83,6 +84,20 @@ export function endWord(reason: string, trans: TranslationBundle): string {
     default:
       return reason;
   }
+}
+
+/** Who did something, and where: nothing for the reader at a page like this one. */
+export function personWords(
+  by: string | undefined,
+  where: string | undefined,
+  { trans, user }: IContext
+): string {
+  const mine = by !== undefined && by === user.identity?.username;
+  const words = [
+    mine ? (where === 'lab' ? '' : trans.__('you')) : by,
+    where === 'lab' && mine ? '' : where
+  ];
+  return words.filter(Boolean).join(' · ');
 }
 
 /** The home directory as `~`. */
