@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from codecast_agent.protocol.errors import CodecastError
 
@@ -75,6 +75,18 @@ async def on_machine(context: Context, machine: str, call: Callable[[], Awaitabl
             if error.code not in ("unknown_host_key", "secret_needed"):
                 raise
             await overcome(context, machine, error, asked)
+
+
+async def connected(context: Context, machine: str) -> dict[str, Any]:
+    """The machine once it is connected. Raises CodecastError with the machine's own reason."""
+
+    async def call() -> dict[str, Any]:
+        found: dict[str, Any] = await context.client.connect(machine)
+        if found.get("state") != "online" and found.get("error"):
+            raise CodecastError.from_json(found["error"])
+        return found
+
+    return await on_machine(context, machine, call)
 
 
 async def overcome(

@@ -6,7 +6,7 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 
-from .context import Context, on_machine, overcome
+from .context import Context, connected, on_machine, overcome
 from .results import Clis, Directories, Doctor, Done, Machine, Machines, Processes, Result
 from .sessions import find
 from .table import MACHINE, Command, Values, flag, option, positional
@@ -53,16 +53,12 @@ async def remove(context: Context, values: Values) -> Result:
 async def connect(context: Context, values: Values) -> Result:
     name = values["machine"]
     context.say(f"connecting to {name} ...")
-
-    async def call() -> Json:
-        return await context.client.connect_machine(name)
-
-    found = await on_machine(context, name, call)
+    found = await connected(context, name)
     return Machine(found, f"{name} is {found.get('state')}.")
 
 
 async def disconnect(context: Context, values: Values) -> Result:
-    found = await context.client.disconnect_machine(values["machine"])
+    found = await context.client.disconnect(values["machine"])
     return Machine(found, f"{values['machine']} is {found.get('state')}. What runs there goes on.")
 
 
@@ -71,7 +67,7 @@ async def show(context: Context, values: Values) -> Result:
     info = None
     if found.get("state") == "online":
         try:
-            info = await context.client.machine_info(values["machine"])
+            info = await context.client.info(values["machine"])
         except CodecastError as error:
             context.say(error.message)
     return Machine(found, "", info)
@@ -139,7 +135,7 @@ async def kill(context: Context, values: Values) -> Result:
         if error.code != "not_found":
             raise
         session = wanted  # its row may be gone: that is what this command is for
-    answer = await context.client.kill(name, session)
+    answer = await context.client.kill_processes(name, session)
     killed = answer.get("killed")
     count = len(killed) if isinstance(killed, list) else killed
     return Done(f"Ended {plural(int(count or 0), 'process', 'processes')}.", answer)

@@ -7,7 +7,7 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 
-from .context import Context, on_machine
+from .context import Context, connected, on_machine
 from .results import Done, Follow, Result, Session, Sessions, Started, Stream
 from .table import MODES, SESSION, Command, Values, flag, nearest, option, positional
 from .words import name, one_line, plural
@@ -73,15 +73,12 @@ async def ready_machine(context: Context, machine: str) -> Json:
     Raises CodecastError for what waiting will not heal.
     """
 
-    async def connect() -> Json:
-        return await context.client.connect_machine(machine)
-
     found = await context.client.machine(machine)
     if found.get("state") == "online":
         return found
     context.say(f"connecting to {machine} ...")
     try:
-        return await on_machine(context, machine, connect)
+        return await connected(context, machine)
     except CodecastError as error:
         if error.code in ("unreachable", "link_lost"):
             return await context.client.machine(machine)
@@ -206,7 +203,7 @@ async def rm(context: Context, values: Values) -> Result:
                 f"codecast rm --force {name(session)}",
             ):
                 continue
-        await context.client.remove(session["id"])
+        await context.client.destroy(session["id"])
         removed.append(session["id"])
         words.append(name(session))
     return Done(
@@ -217,19 +214,19 @@ async def rm(context: Context, values: Values) -> Result:
 async def rename(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     before = name(session)
-    session = await context.client.update_session(session["id"], name=values["name"])
+    session = await context.client.change_session(session["id"], name=values["name"])
     return Done(f"{before} is {name(session)} now.", {"session": session})
 
 
 async def mode(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
-    session = await context.client.update_session(session["id"], mode=values["mode"])
+    session = await context.client.change_session(session["id"], mode=values["mode"])
     return Done(f"{name(session)} is in mode {values['mode']}.", {"session": session})
 
 
 async def model(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
-    session = await context.client.update_session(session["id"], model=values["model"])
+    session = await context.client.change_session(session["id"], model=values["model"])
     return Done(f"{name(session)} uses {values['model']}.", {"session": session})
 
 

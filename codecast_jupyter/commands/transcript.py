@@ -7,6 +7,7 @@ the message anew). `state` is the fold of the same events. Total: no event raise
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -60,11 +61,14 @@ class Entry:
 
 
 class Transcript:
-    def __init__(self) -> None:
+    """`state` may be given as the session has it now; events up to its seq then only make entries."""
+
+    def __init__(self, state: Json | None = None) -> None:
         self.entries: list[Entry] = []
-        self.state = fold.initial()
+        self.state = {**fold.initial(), **copy.deepcopy(state or {})}
         self._open: dict[str, Entry] = {}  # by kind and id
-        self._prompts: dict[str, Json] = {}  # queued, not yet shown
+        # content and senders of prompts that have not ended
+        self._prompts: dict[str, Json] = {k: dict(v) for k, v in self.state["prompts"].items()}
         self._turn_began = 0.0
 
     @property
