@@ -295,6 +295,8 @@ EVENTS: Dict[str, Spec] = {
     ),
 }
 
+MODES = ("auto", "code", "plan", "ask")  # our classes of a CLI's own modes
+
 TERMINAL_PROMPT_STATES = frozenset({"done", "failed", "cancelled", "unknown"})
 
 

@@ -1,0 +1,116 @@
+"""What a session's journal says is so: the fold, and what only the machine needs beside it.
+
+A supervisor keeps one over the events it writes, a new supervisor and a burial read it back
+from the journal. Only control events are parsed; chunks are told apart by their prefix.
+"""
+
+import json
+from typing import Any, Dict, List, Mapping, Set
+
+from .journal import scan
+from .protocol import records, state
+
+# Any of these in a turn is a sign that the CLI took the prompt.
+SIGNS = frozenset(
+    [
+        "agent_message_chunk",
+        "agent_thought_chunk",
+        "tool_call",
+        "tool_call_update",
+        "tool_output_delta",
+        "plan",
+        "usage_update",
+        "request_opened",
+        "retry",
+        "message_discarded",
+    ]
+)
+_SIGNS = frozenset(sign.encode() for sign in SIGNS)
+_READ = frozenset(
+    [
+        b"session_state",
+        b"turn_started",
+        b"turn_ended",
+        b"prompt_state",
+        b"request_opened",
+        b"request_resolved",
+        b"request_withdrawn",
+        b"session_info_update",
+        b"config_option_update",
+    ]
+)
+
+
+class Ledger:
+    """`state` is the fold (`protocol.state`) without content.
+
+    `known` has every prompt ever accepted, `answers` and `withdrawn` every request that is
+    over, `turn` the last number given to a turn, `taken` says whether the CLI has shown that
+    it took the open turn's prompt, `steered` the prompts put into the open turn, `was_ready`
+    whether the CLI ever was.
+    """
+
+    def __init__(self) -> None:
+        self.state: state.State = state.initial()
+        self.known: Set[str] = set()
+        self.answers: Dict[str, Dict[str, Any]] = {}
+        self.withdrawn: Set[str] = set()
+        self.turn = 0
+        self.taken = False
+        self.steered: Set[str] = set()
+        self.was_ready = False
+
+    @classmethod
+    def read(cls, directory: str) -> "Ledger":
+        """From the journal below `directory`."""
+        ledger = cls()
+        seq = 0
+        for seq, time_us, payload in scan(directory):
+            kind = records.type_of(payload)
+            if kind in _READ:
+                data = json.loads(payload)
+                ledger.apply(seq, time_us / 1e6, data.pop("type"), data)
+            elif kind in _SIGNS:
+                ledger.taken = True
+        ledger.state["seq"] = seq
+        return ledger
+
+    def apply(self, seq: int, time: float, type: str, data: Mapping[str, Any]) -> None:
+        """Take one event."""
+        state.apply(self.state, seq, time, type, data)
+        if type in SIGNS:
+            self.taken = True
+        if type == "prompt_state":
+            self.known.add(str(data.get("prompt")))
+            if data.get("steered"):
+                self.steered.add(str(data.get("prompt")))
+        elif type == "turn_started":
+            self.turn = max(self.turn, int(data.get("turn") or 0))
+            self.taken = False
+            self.steered = set()
+        elif type == "request_resolved":
+            self.answers[str(data.get("request"))] = {
+                key: data[key] for key in ("by", "where", "option") if key in data
+            }
+        elif type == "request_withdrawn":
+            self.withdrawn.add(str(data.get("request")))
+        elif type == "session_state" and data.get("state") == "ready":
+            self.was_ready = True
+
+    def waiting(self) -> List[str]:
+        """The prompts the CLI was not given yet, in their order."""
+        return [id for id, entry in self.state["prompts"].items() if entry["state"] == "queued"]
+
+    def given(self) -> List[str]:
+        """The prompts the CLI was given and that have not ended."""
+        return [id for id, entry in self.state["prompts"].items() if entry["state"] == "running"]
+
+    def in_turn(self) -> List[str]:
+        """Those of `given` that belong to the open turn."""
+        turn = self.state["turn"]
+        own = set(turn["prompts"]) | self.steered if turn is not None else set()
+        return [id for id in self.given() if id in own]
+
+    def idle(self) -> bool:
+        """No turn is open and no prompt is with the CLI."""
+        return self.state["turn"] is None and not self.given()

@@ -1,0 +1,301 @@
+"""One connection of a hub: JSON-RPC on stdin and stdout, sessions behind it.
+
+It keeps no state and owns nothing: killed at any moment, it takes nothing with it. Its life
+is its connection's: the end of stdin ends it, and so does a hub that falls silent for its
+lease, together with the sshd that would wait for TCP to notice.
+"""
+
+import os
+import pwd
+import signal
+import socket
+import sys
+import time
+import traceback
+from functools import partial
+from typing import Any, Callable, Dict, NoReturn
+
+from . import host, starting, system
+from .journal import bounds
+from .links import LOST, Link
+from .loop import Loop
+from .prompts import person
+from .protocol import wire
+from .protocol.errors import CodecastError
+from .registry import Entry, Registry
+from .subscriptions import Subscriptions
+from .waiter import Waiter
+
+Params = Dict[str, Any]
+Method = Callable[[Params, Waiter], None]
+READ = 256 << 10
+FORWARDED = [
+    "prompt",
+    "edit_prompt",
+    "cancel_prompt",
+    "interrupt",
+    "answer",
+    "set_mode",
+    "set_model",
+    "rename",
+    "resume",
+]
+_SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "csh", "tcsh", "busybox", "rbash")
+
+
+class Relay:
+    """The methods of docs/protocol.md."""
+
+    def __init__(self, root: str, agent_hash: str) -> None:
+        self._loop = Loop()
+        self._root = root
+        self._hash = agent_hash
+        self._greeted = False
+        self._lease = wire.LEASE
+        self._heard = time.monotonic()
+        self._decoder = wire.Decoder()
+        self._subscriptions = Subscriptions(self._loop, 1, _end)
+        self._registry = Registry(
+            self._loop, root, self._changed, self._subscriptions.grew, self._subscriptions.end
+        )
+        self._methods: Dict[str, Method] = {
+            "hello": self._hello,
+            "ping": self._ping,
+            "session/list": self._list,
+            "session/start": partial(starting.start, self._registry),
+            "session/subscribe": self._subscribe,
+            "session/unsubscribe": self._unsubscribe,
+            "session/stop": self._stop,
+            "session/remove": self._remove,
+            "session/ack": self._ack,
+            **host.methods(self._loop, self._registry),
+        }
+        for verb in FORWARDED:
+            self._methods["session/" + verb] = partial(self._forward, verb)
+
+    def run(self) -> None:
+        """Until the connection ends; does not return."""
+        for fd in (0, 1):
+            os.set_blocking(fd, False)
+        self._loop.reader(0, self._read)
+        self._loop.every(1.0, self._check_lease)
+        self._loop.run()
+
+    # -- the connection
+
+    def _read(self) -> None:
+        try:
+            data = os.read(0, READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            _end()
+        self._heard = time.monotonic()
+        for frame in self._decoder.feed(data):
+            if isinstance(frame, dict):
+                self._call(frame)
+
+    def _call(self, message: Params) -> None:
+        id, name = message.get("id"), message.get("method")
+        params = message.get("params")
+        tell = self._subscriptions.outlet.tell
+
+        def reply(value: Any) -> None:
+            if id is not None:
+                tell(wire.result(id, value))
+
+        def refuse(problem: CodecastError) -> None:
+            if id is not None:
+                tell(wire.error(id, problem))
+
+        method = self._methods.get(str(name))
+        try:
+            if method is None:
+                raise CodecastError(
+                    "not_supported", "This machine's agent does not know %r." % name
+                )
+            method(params if isinstance(params, dict) else {}, Waiter(reply, refuse))
+        except CodecastError as problem:
+            refuse(problem)
+        except OSError as problem:
+            code = "disk_full" if problem.errno in (28, 122) else "internal"
+            refuse(CodecastError(code, "%s failed: %s" % (name, problem)))
+        except Exception as problem:
+            traceback.print_exc()
+            refuse(CodecastError("internal", "%s failed: %r" % (name, problem)))
+
+    def _check_lease(self) -> None:
+        if time.monotonic() - self._heard > self._lease:
+            sshd = find_sshd(os.getppid())
+            if sshd:
+                os.kill(sshd, signal.SIGTERM)
+            _end()
+
+    def _changed(self, session: str, alive: bool, last_seq: int) -> None:
+        if self._greeted:
+            self._subscriptions.outlet.tell(
+                wire.notification(
+                    "session/changed", {"session": session, "alive": alive, "last_seq": last_seq}
+                )
+            )
+
+    # -- greeting
+
+    def _hello(self, params: Params, waiter: Waiter) -> None:
+        if wire.PROTOCOL not in params.get("protocols", []):
+            raise CodecastError(
+                "protocol_mismatch",
+                "This agent speaks protocol %d." % wire.PROTOCOL,
+                "Upgrade the older side.",
+            )
+        self._lease = float(params.get("lease") or wire.LEASE)
+        self._greeted = True
+        waiter.reply(
+            {
+                "protocol": wire.PROTOCOL,
+                "agent": self._hash,
+                "python": "%d.%d.%d" % sys.version_info[:3],
+                "hostname": socket.gethostname(),
+                "user": _user(),
+                "uid": os.getuid(),
+                "home": os.path.expanduser("~"),
+                "root": self._root,
+                "pid": os.getpid(),
+                "boot_id": system.boot_id(),
+                "platform": "%s %s %s" % os.uname()[0:5:2],
+                "time": time.time(),
+            }
+        )
+        self._loop.after(0, self._registry.watch)
+
+    def _ping(self, params: Params, waiter: Waiter) -> None:
+        waiter.reply({"n": params.get("n"), "time": time.time()})
+
+    # -- sessions
+
+    def _list(self, params: Params, waiter: Waiter) -> None:
+        self._registry.scan()
+        waiter.reply([describe(entry) for entry in self._registry.entries.values()])
+
+    def _subscribe(self, params: Params, waiter: Waiter) -> None:
+        entry = self._registry.find(params.get("session"))
+        channel, after = int(params["channel"]), int(params.get("after") or 0)
+        last = self._subscriptions.add(channel, entry.place, after)
+        if last is None:
+            waiter.reply({"last_seq": _bounds(entry)[1], "reset": True})
+            return
+        waiter.reply({"last_seq": last})
+        self._subscriptions.begin(channel)
+
+    def _unsubscribe(self, params: Params, waiter: Waiter) -> None:
+        self._subscriptions.remove(int(params["channel"]))
+        waiter.reply({})
+
+    def _forward(self, verb: str, params: Params, waiter: Waiter) -> None:
+        entry = self._registry.find(params.get("session"))
+        again = verb == "prompt"  # a repeated id changes nothing
+
+        def ask(link: Link) -> None:
+            link.call(verb, params, Waiter(waiter.reply, refused))
+
+        def refused(problem: CodecastError) -> None:
+            nonlocal again
+            if problem is LOST and again:
+                again = False
+                # after the link has told the registry, which then starts a supervisor
+                self._loop.after(0.05, partial(self._registry.reach, entry, ask, refused))
+                return
+            problem.data.pop("was_ready", None)
+            waiter.refuse(problem)
+
+        self._registry.reach(entry, ask, refused)
+
+    def _stop(self, params: Params, waiter: Waiter) -> None:
+        entry = self._registry.find(params.get("session"))
+
+        def refused(problem: CodecastError) -> None:
+            if problem is LOST:  # it ended, as asked
+                self._loop.after(0.05, self._registry.scan)
+                waiter.reply({})
+            else:
+                waiter.refuse(problem)
+
+        if entry.link is not None:
+            entry.link.call("stop", params, Waiter(waiter.reply, refused))
+        else:
+            rest = Waiter(lambda value: waiter.reply({}), waiter.refuse)
+            self._registry.bury_now(entry, person(params), rest)
+
+    def _remove(self, params: Params, waiter: Waiter) -> None:
+        starting.remove(self._registry, self._registry.find(params.get("session")), waiter)
+
+    def _ack(self, params: Params, waiter: Waiter) -> None:
+        """Journals are kept whole as yet, so there is nothing to free."""
+        self._registry.find(params.get("session"))
+        waiter.reply({})
+
+
+def describe(entry: Entry) -> Dict[str, Any]:
+    """A line of `session/list`. The environment stays here: it may hold keys."""
+    first, last = _bounds(entry)
+    meta = entry.place.read_meta()
+    meta.pop("env", None)
+    return {
+        "session": entry.place.session,
+        "alive": entry.alive,
+        "first_seq": first,
+        "last_seq": last,
+        "meta": meta,
+    }
+
+
+def _bounds(entry: Entry) -> "tuple[int, int]":
+    return bounds(entry.place.journal)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # an account that no database knows
+        return str(os.getuid())
+
+
+def find_sshd(pid: int) -> int:
+    """The sshd of our own user that holds this connection, at most shells between; else 0.
+
+    A hub on the same machine may itself live below an sshd: that one is not ours to end.
+    """
+    for _ in range(4):
+        try:
+            with open("/proc/%d/comm" % pid) as file:
+                name = file.read().strip()
+            if name in ("sshd", "sshd-session"):
+                return pid if os.stat("/proc/%d" % pid).st_uid == os.getuid() else 0
+            if name not in _SHELLS:
+                return 0
+            with open("/proc/%d/stat" % pid) as file:
+                pid = int(file.read().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError, IndexError):
+            return 0
+    return 0
+
+
+def _end() -> NoReturn:
+    """Nothing is ours, so nothing is to be tidied."""
+    os._exit(0)
+
+
+def main(root: str, agent_hash: str) -> None:
+    """Serve the hub at the other end of stdin and stdout until it is gone."""
+    for signum in (signal.SIGPIPE, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+    os.chdir("/")
+    system.set_name(system.RELAY)
+    try:
+        Relay(root, agent_hash).run()
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)

@@ -1,0 +1,231 @@
+"""What can be asked of a session over its socket. Each verb is one act and answers once."""
+
+from functools import partial
+from typing import Any, Callable, Dict
+
+from . import prompts, requests
+from .clis.contract import Adapter, Prompt
+from .protocol.errors import CodecastError
+from .protocol.events import MODES
+from .scribe import Event
+from .session import Session
+from .waiter import Waiter
+
+Params = Dict[str, Any]
+Verb = Callable[[Params, Waiter], None]
+INTERRUPT_WITHIN = 3.0  # seconds, after which the CLI is killed instead
+
+
+class Verbs:
+    """The verbs of docs/protocol.md, `prompt` to `stop`, and `ready`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._scribe = session.scribe
+        self._ledger = session.ledger
+        self._verbs: Dict[str, Verb] = {
+            "prompt": self.prompt,
+            "edit_prompt": self.edit_prompt,
+            "cancel_prompt": self.cancel_prompt,
+            "interrupt": self.interrupt,
+            "answer": self.answer,
+            "set_mode": self.set_mode,
+            "set_model": self.set_model,
+            "rename": self.rename,
+            "ready": self.ready,
+            "resume": self.resume,
+            "stop": self.stop,
+        }
+
+    def call(self, method: str, params: Params, waiter: Waiter) -> None:
+        """Do what is asked; `waiter` hears how it went."""
+
+        def run() -> None:
+            verb = self._verbs.get(method)
+            try:
+                if verb is None:
+                    raise CodecastError(
+                        "not_supported",
+                        "This session's supervisor does not know %r." % method,
+                        "Stop and resume the session: that starts a newer one.",
+                    )
+                verb(params, waiter)
+            except CodecastError as problem:
+                waiter.refuse(problem)  # nothing happened: no need to wait for the disk
+            except Exception as problem:
+                self._scribe.log_trace()
+                waiter.refuse(CodecastError("internal", "%s failed: %r" % (method, problem)))
+
+        self._session.act(run)
+
+    def _done(self, waiter: Waiter) -> None:
+        self._scribe.replies.append(partial(waiter.reply, {}))
+
+    # -- prompts
+
+    def prompt(self, params: Params, waiter: Waiter) -> None:
+        session = self._session
+        prompt, queued = prompts.read(params)
+        duplicate = prompt.id in self._ledger.known
+        if duplicate:
+            self._scribe.urgent = True  # the first answer may have been lost before the sync
+        else:
+            self._check_not_stopping()
+            adapter = session.life.adapter
+            steerable = session.life.phase == "ready" and self._ledger.state["turn"] is not None
+            if params.get("steer") and steerable and adapter is not None:
+                self._steer(adapter, prompt, queued)
+            else:
+                self._scribe.record_durably(queued)
+                if session.life.phase in ("down", "ending"):
+                    session.wanted = True
+        self._scribe.replies.append(
+            partial(waiter.reply, {"state": "queued", "duplicate": duplicate})
+        )
+
+    def _steer(self, adapter: Adapter, prompt: Prompt, queued: Event) -> None:
+        self._scribe.check_space()
+        emitted = self._session.capture(partial(adapter.steer, prompt))
+        self._scribe.record(queued)
+        self._scribe.record(
+            {"type": "prompt_state", "prompt": prompt.id, "state": "running", "steered": True}
+        )
+        self._scribe.urgent = True
+        for type, fields in emitted:
+            self._session.emit(type, **fields)
+
+    def edit_prompt(self, params: Params, waiter: Waiter) -> None:
+        prompts.check_waiting(self._ledger, params)
+        self._scribe.record_durably(prompts.read(params)[1])
+        self._done(waiter)
+
+    def cancel_prompt(self, params: Params, waiter: Waiter) -> None:
+        id = prompts.check_waiting(self._ledger, params)
+        self._scribe.record_durably(prompts.cancelled(id, params))
+        self._done(waiter)
+
+    # -- the turn
+
+    def interrupt(self, params: Params, waiter: Waiter) -> None:
+        session = self._session
+        if params.get("cancel_queue"):
+            for id in self._ledger.waiting():
+                self._scribe.record(prompts.cancelled(id, params))
+        if self._ledger.idle():
+            self._done(waiter)
+            return
+        session.turn_waiters.append(waiter)
+        adapter = session.life.adapter
+        if adapter is None or session.life.phase != "ready" or session.escalation is not None:
+            return
+        session.escalation = session.scribe.loop.after(INTERRUPT_WITHIN, self._escalate)
+        try:
+            session.guard(adapter.interrupt)
+        except CodecastError:
+            session.life.end("interrupt")
+
+    def _escalate(self) -> None:
+        session = self._session
+        session.end_escalation()
+        if not self._ledger.idle():
+            session.act(partial(session.life.end, "interrupt"))
+
+    def answer(self, params: Params, waiter: Waiter) -> None:
+        session = self._session
+        id, answer, resolved = requests.read(self._ledger, params)
+        adapter = session.life.adapter
+        if adapter is None or session.life.phase != "ready":
+            raise CodecastError("conflict", "The CLI that asked is not running any more.")
+        self._scribe.check_space()
+        emitted = session.capture(partial(adapter.answer, id, answer))
+        self._scribe.record(resolved)
+        for type, fields in emitted:
+            session.emit(type, **fields)
+        self._done(waiter)
+
+    # -- settings
+
+    def set_mode(self, params: Params, waiter: Waiter) -> None:
+        mode = params.get("mode")
+        if mode not in MODES:
+            raise CodecastError("bad_request", "A mode is one of: %s." % ", ".join(MODES))
+        self._set("mode", str(mode), {"settings": {}, "class": mode})
+        self._done(waiter)
+
+    def set_model(self, params: Params, waiter: Waiter) -> None:
+        model = params.get("model")
+        if not isinstance(model, str) or not model:
+            raise CodecastError("bad_request", "Name a model.")
+        self._set("model", model, {"settings": {"model": {"value": model}}})
+        self._done(waiter)
+
+    def _set(self, name: str, value: str, shown: Dict[str, Any]) -> None:
+        """In place where the CLI can, else by a restart at the next idle moment."""
+        session = self._session
+        adapter, answers = session.life.adapter, []
+        if adapter is not None and session.life.phase == "ready":
+            change = adapter.set_mode if name == "mode" else adapter.set_model
+            session.guard(lambda: answers.append(change(value)))
+        if True not in answers:
+            session.restart = session.life.phase != "down"
+            self._scribe.record({"type": "config_option_update", **shown})
+        session.remember(**{name: value})
+
+    def rename(self, params: Params, waiter: Waiter) -> None:
+        name = params.get("name")
+        if not isinstance(name, str) or not name:
+            raise CodecastError("bad_request", "A name is a text that is not empty.")
+        self._scribe.record({"type": "session_info_update", "name": name})
+        self._session.remember(name=name)
+        self._done(waiter)
+
+    # -- the process
+
+    def ready(self, params: Params, waiter: Waiter) -> None:
+        session, state = self._session, self._ledger.state
+        if session.wanted or session.life.phase in ("finding", "starting"):
+            session.ready_waiters.append(waiter)
+            return
+        problem = None
+        if state["process"] == "failed" and state["error"]:
+            problem = CodecastError.from_json(state["error"])
+        self._scribe.replies.append(partial(session.tell_ready, waiter, problem))
+
+    def resume(self, params: Params, waiter: Waiter) -> None:
+        self._check_not_stopping()
+        if self._session.life.phase in ("down", "ending"):
+            self._session.wanted = True
+        self.ready(params, waiter)
+
+    def stop(self, params: Params, waiter: Waiter) -> None:
+        self._session.stop_waiters.append(waiter)
+        if self._session.stopping is None:
+            for id in self._ledger.waiting():
+                self._scribe.record(prompts.cancelled(id, params))
+            self._stop(prompts.person(params))
+
+    def shut_down(self) -> None:
+        """The machine ends us: the CLI too, and the next prompt resumes it."""
+        if self._session.stopping is None:
+            self._session.final = "exited"
+            self._session.act(lambda: self._stop({}))
+
+    def _stop(self, by: Dict[str, str]) -> None:
+        session = self._session
+        session.stopping = by
+        life, busy = session.life, not self._ledger.idle()
+        if life.phase == "down":
+            session.say_stopped({})
+            return
+        life.end("stop")
+        if life.adapter is not None and busy:
+            try:
+                session.guard(life.adapter.interrupt)
+            except CodecastError:
+                pass
+        else:
+            life.hasten()
+
+    def _check_not_stopping(self) -> None:
+        if self._session.stopping is not None:
+            raise CodecastError("conflict", "The session is being stopped.", "Send it once more.")
