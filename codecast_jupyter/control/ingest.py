@@ -43,10 +43,8 @@ class Row(NamedTuple):
     body: str
 
     def event(self) -> records.Event:
-        try:
-            data = json.loads(self.body)
-            data.pop("type", None)
-        except (ValueError, AttributeError):
+        data = fields(self.body)
+        if data is None:
             data = {"text": self.body}
         return records.Event(self.seq, self.time / 1e6, self.type, data)
 
@@ -147,6 +145,18 @@ class Ingest:
         return load_state(db, session)
 
 
+def fields(payload: str | bytes) -> dict[str, Any] | None:
+    """The event's fields but `type`; None where it is no object."""
+    try:
+        data = json.loads(payload)
+    except ValueError:
+        return None
+    if not isinstance(data, dict):
+        return None
+    data.pop("type", None)
+    return data
+
+
 def load_state(db: sqlite3.Connection, session: int) -> fold.State:
     """The fold as stored."""
     row = db.execute(
@@ -218,10 +228,8 @@ class _Step:
             state["updated"] = self.rows[-1].time / 1e6
 
     def _fold(self, seq: int, time: float, type: str, payload: bytes) -> None:
-        try:
-            data = json.loads(payload)
-            data.pop("type", None)
-        except (ValueError, AttributeError):
+        data = fields(payload)
+        if data is None:
             return
         fold.apply(self.state, seq, time, type, data)
         self.folded = True

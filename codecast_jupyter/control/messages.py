@@ -13,6 +13,8 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .store import storable
+
 SLICE = 1000  # events a transaction
 LONGEST = 64 << 10  # characters of a message that are searchable
 
@@ -49,7 +51,7 @@ def put(
     db.execute(
         "INSERT INTO messages (session, kind, key, seq, time, text) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (session, kind, key) DO UPDATE SET text = excluded.text",
-        (session, kind, key, seq, time, text[:LONGEST]),
+        (session, kind, storable(key), seq, time, storable(text[:LONGEST])),
     )
 
 
@@ -85,7 +87,7 @@ def _append(
         "INSERT INTO messages (session, kind, key, seq, time, text) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (session, kind, key) DO UPDATE SET"
         f" text = substr(text || excluded.text, 1, {LONGEST})",
-        (session, kind, key, seq, time, text[:LONGEST]),
+        (session, kind, storable(key), seq, time, storable(text[:LONGEST])),
     )
 
 

@@ -28,12 +28,12 @@ NOUNS = re.findall(
     "acorn albatross aspen badger bamboo beacon beaver birch bison brook canyon cedar cheetah"
     " cobra comet condor coral cougar coyote crane cricket dolphin dragon eagle egret ember falcon"
     " fern ferret finch fjord fox galaxy gazelle gecko glacier grove gull harbor hawk hazel"
-    " hedgehog heron hornet ibex iris island jackal jaguar jasper juniper kestrel kiwi koala lagoon"
-    " lark lemur leopard lily lion lotus lynx magpie maple marten meadow meteor mink moose narwhal"
-    " nebula newt oak ocean ocelot orchid oriole osprey otter owl panda panther pebble pelican"
-    " penguin petrel pine planet plover pony puffin puma quail quartz rabbit raccoon raven reef river robin"
-    " salmon sparrow spruce squid starling stork swallow swan tapir tern thistle tiger toucan tulip"
-    " turtle valley walrus willow wolf wombat wren yak zebra",
+    " hedgehog heron hornet ibex iris island jackal jaguar jasper juniper kestrel kiwi koala"
+    " lagoon lark lemur leopard lily lion lotus lynx magpie maple marten meadow meteor mink moose"
+    " narwhal nebula newt oak ocean ocelot orchid oriole osprey otter owl panda panther pebble"
+    " pelican penguin petrel pine planet plover pony puffin puma quail quartz rabbit raccoon raven"
+    " reef river robin salmon sparrow spruce squid starling stork swallow swan tapir tern thistle"
+    " tiger toucan tulip turtle valley walrus willow wolf wombat wren yak zebra",
 )
 
 _WORD = re.compile(r"[^\W_](?:[\w.-]{0,62}[^\W_])?")

@@ -156,24 +156,26 @@ class Outbox:
 
     # -- removals
 
-    async def remove(self, link: Any, session: str, num: int) -> bool:
+    async def remove(self, link: Any, found: Found) -> bool:
         """Remove a session that is marked gone; False when the link is lost meanwhile."""
         try:
-            await link.call("session/remove", {"session": session}, timeout=60.0)
+            await link.call("session/remove", {"session": found.id}, timeout=60.0)
         except CodecastError as error:
             if error.code == "link_lost":
                 return False
             if error.code != "not_found":
-                log.warning("session %s could not be removed: %s", session, error.message)
+                log.warning("session %s could not be removed: %s", found.id, error.message)
                 return False
-        await self.purge(num)
+        await self.purge(found.num)
+        self._locks.pop(found.id, None)
+        self._hub.keep(found.machine)
         return True
 
     async def discard(self, found: Found) -> None:
         """A start came through after its session was destroyed."""
         link = self._hub.link_of(found.machine)
         if link is not None:
-            await self.remove(link, found.id, found.num)
+            await self.remove(link, found)
 
     async def purge(self, num: int) -> None:
         """Delete the rows of a removed session, in slices."""
@@ -189,7 +191,8 @@ class Outbox:
 def _oldest(db: sqlite3.Connection, session: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
         "SELECT prompts.*, machine, delivery FROM prompts JOIN sessions ON sessions.num = session"
-        " WHERE sessions.id = ? AND gone = 0 AND prompts.state = 'stored' ORDER BY prompts.num LIMIT 1",
+        " WHERE sessions.id = ? AND gone = 0 AND prompts.state = 'stored'"
+        " ORDER BY prompts.num LIMIT 1",
         (session,),
     ).fetchone()
     return row

@@ -18,6 +18,7 @@ from codecast_agent.protocol.errors import CodecastError
 
 from . import messages
 from .actor import Actor
+from .store import storable
 
 MAX_CONTENT = 32 << 20  # bytes of a prompt's content as JSON
 
@@ -145,7 +146,7 @@ def set_state(
 
 def follow(db: sqlite3.Connection, session: int, time: float, data: Mapping[str, Any]) -> str:
     """Take a `prompt_state` event; the prompt's id."""
-    prompt = str(data.get("prompt"))
+    prompt = storable(data.get("prompt"))
     error = data.get("error")
     content = data.get("content")
     db.execute(
@@ -159,11 +160,11 @@ def follow(db: sqlite3.Connection, session: int, time: float, data: Mapping[str,
             "id": prompt,
             "session": session,
             "content": json.dumps(content) if isinstance(content, list) else None,
-            "state": str(data.get("state")),
+            "state": storable(data.get("state")),
             "steer": int(bool(data.get("steered"))),
             "time": time,
-            "by": data.get("by"),
-            "where": data.get("where"),
+            "by": storable(data.get("by") or ""),
+            "where": storable(data.get("where") or ""),
             "error": json.dumps(error) if error else None,
         },
     )

@@ -19,6 +19,7 @@ from codecast_agent.protocol.errors import CodecastError
 
 from . import names, rows
 from .rows import Found
+from .store import storable
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -52,7 +53,7 @@ class Reconcile:
             self._hub.feed.changed(*(("session", session) for session in plan.changed))
             await asyncio.gather(*(self._follow(link, found) for found in plan.follow))
         for found in plan.remove:
-            self._hub.spawn(self._hub.outbox.remove(link, found.id, found.num))
+            self._hub.spawn(self._hub.outbox.remove(link, found))
         for found in plan.launch:
             self._hub.spawn(self._hub.sessions.launch_again(found))
         for found in plan.rename:
@@ -169,12 +170,12 @@ def _take_in(
         id=session,
         name=name,
         machine=machine,
-        cli=str(meta.get("cli") or "unknown"),
-        cwd=str(meta.get("cwd") or ""),
-        mode=str(meta.get("mode") or "code"),
-        model=meta.get("model"),
+        cli=storable(meta.get("cli") or "unknown"),
+        cwd=storable(meta.get("cwd") or ""),
+        mode=storable(meta.get("mode") or "code"),
+        model=storable(meta["model"]) if meta.get("model") else None,
         spec={},
-        owner=str(meta.get("owner") or ""),
+        owner=storable(meta.get("owner") or ""),
         created=float(created) if isinstance(created, (int, float)) else asked,
         delivery="started",
     )

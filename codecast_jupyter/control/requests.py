@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from codecast_agent.protocol.errors import CodecastError
 
 from .actor import Actor
+from .store import storable
 
 if TYPE_CHECKING:
     from .sessions import Sessions
@@ -126,7 +127,7 @@ def opened(
         "INSERT INTO requests VALUES (?, ?, ?, ?, ?, 'open', NULL) ON CONFLICT (session, request)"
         " DO UPDATE SET seq = excluded.seq, opened = excluded.opened, body = excluded.body,"
         " outcome = 'open', resolution = NULL",
-        (session, str(data.get("request")), seq, time, json.dumps(body)),
+        (session, storable(data.get("request")), seq, time, json.dumps(body)),
     )
 
 
@@ -141,7 +142,7 @@ def ended(
             "resolved" if type == "request_resolved" else "withdrawn",
             json.dumps({**resolution, "time": time, "seq": seq}),
             session,
-            str(data.get("request")),
+            storable(data.get("request")),
         ),
     )
 

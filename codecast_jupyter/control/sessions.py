@@ -25,7 +25,7 @@ from .actor import Actor
 from .feed import Feed
 from .prompts import Content
 from .rows import Found
-from .store import Store
+from .store import Store, storable
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -124,6 +124,8 @@ class Sessions:
             )
         if not cwd or "\0" in cwd:
             raise CodecastError("bad_request", "A session needs a directory to work in.")
+        if storable(cwd) != cwd:
+            raise CodecastError("bad_request", f"The directory {cwd!r} has a name that is no text.")
         content = prompts.content_of(prompt) if prompt is not None else None
         wanted = names.check(name) if name is not None else None
         session = _session_id(id)
@@ -376,7 +378,7 @@ class Sessions:
         self._hub.tell("destroyed", {"session": found.id, "machine": found.machine, "by": actor.by})
         self._hub.keep(found.machine)
         link = self._hub.link_of(found.machine)
-        return link is not None and await self._hub.outbox.remove(link, found.id, found.num)
+        return link is not None and await self._hub.outbox.remove(link, found)
 
     # -- links
 

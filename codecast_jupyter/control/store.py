@@ -176,6 +176,11 @@ class Store:
             self._loop.call_soon_threadsafe(call)
 
 
+def storable(value: object) -> str:
+    """As text SQLite takes: lone surrogates, which JSON may bring, become question marks."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=256
