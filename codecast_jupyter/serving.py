@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from codecast_agent.protocol.errors import CodecastError
 
@@ -35,20 +35,20 @@ Say = Callable[[str], None]
 
 
 def runtime_directory() -> Path:
-    from jupyter_core.paths import jupyter_runtime_dir
+    from .client import discovery
 
-    path = Path(jupyter_runtime_dir())
+    path = discovery.runtime_dir()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def _note() -> Path:
     """`{pid}` of the server that a shell started."""
-    return runtime_directory() / "codecast-shell-server.json"
+    return runtime_directory() / "codecast_shell.json"
 
 
 def log_file() -> Path:
-    return runtime_directory() / "codecast-shell-server.log"
+    return runtime_directory() / "codecast_shell.log"
 
 
 async def connect(
@@ -76,7 +76,7 @@ async def status() -> Server:
         found = discovery.discover(None)
     except CodecastError:
         return Server(False)
-    pid = _pid_of(found)
+    pid = _pid_of(found.url)
     own = pid is not None and pid == _own_pid()
     return Server(True, found.url, pid, own, str(log_file()) if own else "")
 
@@ -126,6 +126,15 @@ async def start_server(say: Say = lambda text: None) -> None:
         _write_owner_only(_note(), json.dumps({"pid": process.pid}))
 
 
+async def revive() -> bool:
+    """Start our server again where it died without having been told to stop."""
+    pid = _own_pid()
+    if pid is None or _alive(pid):
+        return False
+    await start_server()
+    return True
+
+
 def spawn(log: Path, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Our headless server, detached from this terminal; it writes to `log`."""
     _write_owner_only(log, "")
@@ -151,8 +160,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def connection_file(pid: int, directory: Path | None = None) -> Path:
-    return (directory or runtime_directory()) / f"codecast-{pid}.json"
+def connection_file(pid: int) -> Path:
+    return runtime_directory() / f"codecast-{pid}.json"
 
 
 async def _wait_for(process: subprocess.Popen[bytes]) -> None:
@@ -169,12 +178,17 @@ async def _wait_for(process: subprocess.Popen[bytes]) -> None:
                 tail(log_file()),
             )
         if connection_file(process.pid).exists():
-            with contextlib.suppress(CodecastError, OSError):
-                async with contextlib.AsyncExitStack() as stack:
-                    client = AsyncClient(discovery.discover(None), surface="shell")
-                    stack.push_async_callback(client.close)
+            found = discovery.read(connection_file(process.pid))
+            if found is not None:
+                client = AsyncClient(found, surface="shell")
+                try:
                     await client.health()
                     return
+                except CodecastError as error:
+                    if error.code != "unreachable":
+                        raise
+                finally:
+                    await client.close()
         await asyncio.sleep(0.05)
     raise CodecastError(
         "unreachable",
@@ -190,9 +204,15 @@ def tail(log: Path, lines: int = 15) -> str:
     return ""
 
 
-def _pid_of(connection: Any) -> int | None:
-    pid = getattr(connection, "pid", None)
-    return int(pid) if pid else None
+def _pid_of(url: str) -> int | None:
+    """The process behind a URL, by the connection files."""
+    from .client import discovery
+
+    for path in discovery.newest(runtime_directory()):
+        found = discovery.read(path)
+        if found is not None and found.url == url:
+            return int(json.loads(path.read_text())["pid"])
+    return None
 
 
 def _own_pid() -> int | None:
@@ -232,7 +252,7 @@ def _alive(pid: int) -> bool:
 
 @contextlib.contextmanager
 def _lock() -> Iterator[None]:
-    path = runtime_directory() / "codecast-shell-server.lock"
+    path = runtime_directory() / "codecast_shell.lock"
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -256,7 +276,7 @@ def headless(port: int) -> None:
 
         load_other_extensions = False
 
-    Headless.launch_instance(
+    Headless.launch_instance(  # type: ignore[no-untyped-call]
         [
             "--no-browser",
             f"--ServerApp.port={port}",

@@ -6,6 +6,7 @@ labels; for questions labels, numbers with commas, or own words where allowed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -13,7 +14,7 @@ from codecast_agent.protocol.errors import CodecastError
 from .table import nearest
 from .words import one_line
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 LETTERS = {
     "y": ("allow_once", "allow_always"),
     "yes": ("allow_once", "allow_always"),
@@ -25,7 +26,7 @@ LETTERS = {
 }
 
 
-def letter(option: Json, options: list[Json]) -> str:
+def letter(option: Json, options: Sequence[Json]) -> str:
     """The letter that picks this option: y, a, n; empty when an earlier one has it."""
     for key in ("y", "a", "n"):
         picked = _by_letter(options, key)
@@ -60,7 +61,7 @@ def permission(request: Json, text: str) -> Json:
 
     Raises CodecastError("bad_request") that lists the choices.
     """
-    options: list[Json] = request.get("options") or []
+    options: Sequence[Json] = request.get("options") or []
     text = text.strip()
     head, _, rest = text.partition(" ")
     whole = _pick(options, text)
@@ -74,7 +75,7 @@ def permission(request: Json, text: str) -> Json:
     )
 
 
-def _pick(options: list[Json], word: str) -> Json | None:
+def _pick(options: Sequence[Json], word: str) -> Json | None:
     if word.isdecimal():
         number = int(word)
         return options[number - 1] if 1 <= number <= len(options) else None
@@ -85,7 +86,7 @@ def _pick(options: list[Json], word: str) -> Json | None:
     return _by_letter(options, lower)
 
 
-def _by_letter(options: list[Json], word: str) -> Json | None:
+def _by_letter(options: Sequence[Json], word: str) -> Json | None:
     for kind in LETTERS.get(word, ()):
         for option in options:
             if option.get("kind") == kind:
@@ -93,7 +94,7 @@ def _by_letter(options: list[Json], word: str) -> Json | None:
     return None
 
 
-def _listed(options: list[Json]) -> str:
+def _listed(options: Sequence[Json]) -> str:
     lines = []
     for number, option in enumerate(options, 1):
         key = letter(option, options)
@@ -151,7 +152,7 @@ def answer(request: Json, texts: list[str]) -> Json:
     """The body of an answer: for a question one text each (a single question takes them all)."""
     if request.get("kind") != "question":
         return permission(request, " ".join(texts))
-    questions: list[Json] = request.get("questions") or []
+    questions: Sequence[Json] = request.get("questions") or []
     if len(questions) == 1:
         texts = [" ".join(texts)]
     if len(texts) != len(questions):

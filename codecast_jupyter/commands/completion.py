@@ -11,10 +11,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from .table import TABLE, Argument, Command, split
+
+if TYPE_CHECKING:
+    from codecast_jupyter.client import Connection
 
 Fetch = Callable[[str], Any]
 GLOBALS = {
@@ -176,7 +179,7 @@ def _directories(given: dict[str, str], current: str, fetch: Fetch) -> list[Cand
         asked = os.path.join(os.getcwd(), folder)
     else:
         asked = folder or "~"
-    hidden = "&hidden=1" if last.startswith(".") else ""
+    hidden = "&hidden=true" if last.startswith(".") else ""
     found = fetch(
         f"machines/{quote(machine, safe='')}/directories?path={quote(asked, safe='')}{hidden}"
     )
@@ -191,7 +194,7 @@ def _sessions(given: dict[str, str], current: str, fetch: Fetch) -> list[Candida
             str(s.get("name") or s["id"]),
             f"{(s.get('state') or {}).get('status', '')}, {s.get('cli', '')} on {s.get('machine', '')}",
         )
-        for s in _list(fetch, "sessions?all=1")
+        for s in _list(fetch, "sessions?all=true")
     ]
 
 
@@ -211,7 +214,7 @@ def _models(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate
         found = fetch(f"sessions/{quote(given['session'], safe='')}")
         sessions = [found] if isinstance(found, dict) else []
     else:
-        sessions = _list(fetch, "sessions?all=1")
+        sessions = _list(fetch, "sessions?all=true")
         if given.get("cli"):
             sessions = [s for s in sessions if s.get("cli") == given["cli"]]
     seen: dict[str, str] = {}
@@ -228,7 +231,7 @@ def _requests(session: str, fetch: Fetch) -> list[Any]:
 
 
 def _choices(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate]:
-    found = []
+    found: list[Candidate] = []
     opened = _requests(given.get("session", ""), fetch)
     if len(opened) > 1 and "choice" not in given:
         return [Candidate(str(r["request"]), str(r.get("title", ""))) for r in opened]
@@ -298,46 +301,31 @@ def main(arguments: list[str]) -> int:
 
 def fetcher(words: list[str]) -> Fetch:
     """GET from the server that commands would use; each path once, None on any failure."""
-    server: list[Any] = []
+    from codecast_jupyter.client import discovery
+
+    url = next((words[n + 1] for n, w in enumerate(words[:-1]) if w == "--server"), None)
     known: dict[str, Any] = {}
 
     def fetch(path: str) -> Any:
-        if not server:
-            server.append(_server(words))
-        if server[0] is None:
-            return None
         if path not in known:
-            known[path] = _get(*server[0], path)
-        return known[path]
+            for server in discovery.candidates(url):
+                known[path] = _get(server, path)
+                if known[path] is not None:
+                    break
+        return known.get(path)
 
     return fetch
 
 
-def _server(words: list[str]) -> tuple[str, str] | None:
-    """`(url, token)`."""
-    from codecast_jupyter.client import discovery
-
-    url = next((words[n + 1] for n, w in enumerate(words[:-1]) if w == "--server"), None)
-    try:
-        found = discovery.discover(url)
-    except Exception:
-        return None
-    return found.url, found.token
-
-
-def _get(url: str, token: str, path: str) -> Any:
-    from urllib.error import URLError
+def _get(server: Connection, path: str) -> Any:
     from urllib.request import ProxyHandler, Request, build_opener
 
-    request = Request(
-        url.rstrip("/") + "/api/codecast/v1/" + path,
-        headers={"Authorization": f"token {token}"} if token else {},
-    )
+    request = Request(server.api("/" + path), headers=server.headers)
     try:
         # a loopback server: never through a proxy of the environment
         with build_opener(ProxyHandler({})).open(request, timeout=1.0) as answer:
             return json.loads(answer.read())
-    except (OSError, URLError, ValueError):
+    except (OSError, ValueError):
         return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from codecast_agent.protocol.errors import CodecastError
@@ -77,11 +77,11 @@ async def on_machine(context: Context, machine: str, call: Callable[[], Awaitabl
             await overcome(context, machine, error, asked)
 
 
-async def connected(context: Context, machine: str) -> dict[str, Any]:
+async def connected(context: Context, machine: str) -> Mapping[str, Any]:
     """The machine once it is connected. Raises CodecastError with the machine's own reason."""
 
-    async def call() -> dict[str, Any]:
-        found: dict[str, Any] = await context.client.connect(machine)
+    async def call() -> Mapping[str, Any]:
+        found = await context.client.connect_machine(machine)
         if found.get("state") != "online" and found.get("error"):
             raise CodecastError.from_json(found["error"])
         return found
@@ -102,7 +102,9 @@ async def overcome(
         accept = f"codecast machines trust {machine} {fingerprint}"
         if not await context.ask.confirm(
             f"{machine} shows a host key that is not known here. Trust it?",
-            "\n".join(part for part in (error.message, f"fingerprint: {fingerprint}") if part),
+            "\n".join(
+                part for part in (error.message, error.detail or fingerprint, error.hint) if part
+            ),
             f"Compare the fingerprint with the machine's own, then run: {accept}",
         ):
             raise CodecastError(
@@ -115,7 +117,7 @@ async def overcome(
         return
     prompt = str(error.data.get("prompt") or error.message)
     value = await context.ask.secret(
-        prompt,
+        "wrong, again: " + prompt if error.data.get("wrong") else prompt,
         f"Run `codecast machines connect {machine}` in a terminal, or add the key to ssh-agent.",
     )
     await context.client.give_secret(machine, prompt, value)

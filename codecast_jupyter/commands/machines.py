@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -12,7 +13,7 @@ from .sessions import find
 from .table import MACHINE, Command, Values, flag, option, positional
 from .words import plural
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 FAMILY = "Machines"
 
 
@@ -22,7 +23,7 @@ async def machines(context: Context, values: Values) -> Result:
 
 async def add(context: Context, values: Values) -> Result:
     name = values["machine"]
-    config: Json = {"host": values["host"] or name}
+    config: dict[str, Any] = {"host": values["host"] or name}
     if "@" in config["host"]:
         config["user"], _, config["host"] = config["host"].rpartition("@")
     for key in ("user", "port"):
@@ -58,7 +59,7 @@ async def connect(context: Context, values: Values) -> Result:
 
 
 async def disconnect(context: Context, values: Values) -> Result:
-    found = await context.client.disconnect(values["machine"])
+    found = await context.client.disconnect_machine(values["machine"])
     return Machine(found, f"{values['machine']} is {found.get('state')}. What runs there goes on.")
 
 
@@ -67,7 +68,7 @@ async def show(context: Context, values: Values) -> Result:
     info = None
     if found.get("state") == "online":
         try:
-            info = await context.client.info(values["machine"])
+            info = await context.client.machine_info(values["machine"])
         except CodecastError as error:
             context.say(error.message)
     return Machine(found, "", info)
@@ -82,37 +83,35 @@ async def doctor(context: Context, values: Values) -> Result:
     name = values["machine"]
     context.say(f"looking at {name} ...")
     asked: set[str] = set()
+
+    async def call() -> Json:
+        return await context.client.doctor(name)
+
     while True:
-
-        async def call() -> Json:
-            return await context.client.doctor(name)
-
         report = await on_machine(context, name, call)
-        problem = _obstacle(report)
-        if problem is None or str(problem.data) in asked or values["no_ask"]:
+        problem = await _obstacle(context, name, report)
+        if problem is None or values["no_ask"]:
             return Doctor(str(report.get("machine", name)), report["checks"])
-        asked.add(str(problem.data))
         try:
-            await overcome(context, name, problem)
+            await overcome(context, name, problem, asked)
         except CodecastError:
             return Doctor(str(report.get("machine", name)), report["checks"])
 
 
-def _obstacle(report: Json) -> CodecastError | None:
-    """An unknown key or a missing secret among the checks, which the person can heal at once."""
-    for check in report["checks"]:
-        data = check.get("data") or check.get("error") or {}
-        code = check.get("code") or data.get("code")
-        if code in ("unknown_host_key", "secret_needed"):
-            inner = data.get("data") if isinstance(data.get("data"), dict) else data
-            return CodecastError(str(code), str(check.get("message", "")), data=inner)
+async def _obstacle(context: Context, machine: str, report: Json) -> CodecastError | None:
+    """An unknown key or a missing secret, which the person can heal at once."""
+    if not any(check.get("status") == "error" for check in report["checks"]):
+        return None
+    error = (await context.client.machine(machine)).get("error") or {}
+    if error.get("code") in ("unknown_host_key", "secret_needed"):
+        return CodecastError.from_json(error)
     return None
 
 
 async def clis(context: Context, values: Values) -> Result:
     name = values["machine"]
 
-    async def call() -> list[Json]:
+    async def call() -> Sequence[Json]:
         return await context.client.clis(name)
 
     return Clis(name, await on_machine(context, name, call))
@@ -121,7 +120,7 @@ async def clis(context: Context, values: Values) -> Result:
 async def ps(context: Context, values: Values) -> Result:
     name = values["machine"]
 
-    async def call() -> list[Json]:
+    async def call() -> Sequence[Json]:
         return await context.client.processes(name)
 
     return Processes(name, await on_machine(context, name, call))
@@ -135,7 +134,7 @@ async def kill(context: Context, values: Values) -> Result:
         if error.code != "not_found":
             raise
         session = wanted  # its row may be gone: that is what this command is for
-    answer = await context.client.kill_processes(name, session)
+    answer = await context.client.kill(name, session)
     killed = answer.get("killed")
     count = len(killed) if isinstance(killed, list) else killed
     return Done(f"Ended {plural(int(count or 0), 'process', 'processes')}.", answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from .sessions import find
 from .table import SESSION, Command, Values, flag, option, positional
 from .words import name, one_line
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 FAMILY = "Prompts"
 WAITING = ("stored", "delivered", "queued")
 
@@ -69,7 +69,7 @@ async def send(context: Context, values: Values) -> Result:
 
 
 async def until_done(
-    context: Context, session: str, prompt: str, after: int, problem: Json
+    context: Context, session: str, prompt: str, after: int, problem: dict[str, Any]
 ) -> AsyncIterator[Json]:
     """The session's events until this prompt has ended; `problem` is filled when it ended badly."""
     turn = None
@@ -143,7 +143,7 @@ async def queue(context: Context, values: Values) -> Result:
     return Done(f"It says now: {one_line(text, 60)}", {"prompt": changed})
 
 
-def _waiting(waiting: list[Json], wanted: str, session: str) -> Json:
+def _waiting(waiting: Sequence[Json], wanted: str, session: str) -> Json:
     """By number in the queue, or by id or its beginning."""
     if wanted.isdecimal() and 1 <= int(wanted) <= len(waiting):
         return waiting[int(wanted) - 1]

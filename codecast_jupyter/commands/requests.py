@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -14,7 +15,7 @@ from .sessions import find
 from .table import SESSION, Command, Values, flag, option, positional
 from .words import name, one_line, who
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 FAMILY = "Requests"
 
 
@@ -39,7 +40,7 @@ async def answer(context: Context, values: Values) -> Result:
     opened = [r for r in found if r.get("outcome", "open") == "open"]
     words = list(values["choice"])
     request = _which(opened, found, words, name(session))
-    body: Json
+    body: dict[str, Any]
     if values["decline"]:
         body = {"declined": True}
     else:
@@ -49,7 +50,7 @@ async def answer(context: Context, values: Values) -> Result:
                 "What is the answer?",
                 f"`codecast show {name(session)}` lists the choices.",
             )
-        body = read_answer(request, words)
+        body = dict(read_answer(request, words))
     if values["message"]:
         body["message"] = values["message"]
     try:
@@ -67,7 +68,7 @@ async def answer(context: Context, values: Values) -> Result:
     return Answered(resolved, f"{one_line(request.get('title', ''), 60)}: {told(request, body)}")
 
 
-def _which(opened: list[Json], found: list[Json], words: list[str], session: str) -> Json:
+def _which(opened: Sequence[Json], found: Sequence[Json], words: list[str], session: str) -> Json:
     """The request that is meant; its id is taken from the head of `words` if it is there."""
     if words:
         for request in found:

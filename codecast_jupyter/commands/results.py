@@ -7,10 +7,10 @@ widget) and prints the items of a `Stream` as they come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 class Done(NamedTuple):
@@ -52,7 +52,7 @@ class Version(NamedTuple):
 
 
 class Sessions(NamedTuple):
-    sessions: list[Json]
+    sessions: Sequence[Json]
     hidden: int = 0  # stopped ones left out
 
     def to_json(self) -> Any:
@@ -63,9 +63,9 @@ class Session(NamedTuple):
     """A session and, where asked for, the last of its events, oldest first."""
 
     session: Json
-    events: list[Json] = []
-    prompts: list[Json] = []
-    requests: list[Json] = []
+    events: Sequence[Json] = []
+    prompts: Sequence[Json] = []
+    requests: Sequence[Json] = []
 
     def to_json(self) -> Any:
         return self._asdict()
@@ -92,14 +92,14 @@ class Prompted(NamedTuple):
 
 class Prompts(NamedTuple):
     session: str
-    prompts: list[Json]
+    prompts: Sequence[Json]
 
     def to_json(self) -> Any:
         return self.prompts
 
 
 class Requests(NamedTuple):
-    requests: list[Json]
+    requests: Sequence[Json]
     names: dict[str, str] = {}  # session id to its name
 
     def to_json(self) -> Any:
@@ -115,7 +115,7 @@ class Answered(NamedTuple):
 
 
 class Machines(NamedTuple):
-    machines: list[Json]
+    machines: Sequence[Json]
 
     def to_json(self) -> Any:
         return self.machines
@@ -132,7 +132,7 @@ class Machine(NamedTuple):
 
 class Doctor(NamedTuple):
     machine: str
-    checks: list[Json]
+    checks: Sequence[Json]
 
     def to_json(self) -> Any:
         return self._asdict()
@@ -144,7 +144,7 @@ class Doctor(NamedTuple):
 
 class Clis(NamedTuple):
     machine: str
-    clis: list[Json]
+    clis: Sequence[Json]
 
     def to_json(self) -> Any:
         return self.clis
@@ -152,7 +152,7 @@ class Clis(NamedTuple):
 
 class Processes(NamedTuple):
     machine: str
-    processes: list[Json]
+    processes: Sequence[Json]
 
     def to_json(self) -> Any:
         return self.processes
@@ -168,7 +168,7 @@ class Directories(NamedTuple):
 
 class Hits(NamedTuple):
     query: str
-    hits: list[Json]
+    hits: Sequence[Json]
 
     def to_json(self) -> Any:
         return self.hits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -12,7 +13,7 @@ from .results import Done, Follow, Result, Session, Sessions, Started, Stream
 from .table import MODES, SESSION, Command, Values, flag, nearest, option, positional
 from .words import name, one_line, plural
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 FAMILY = "Sessions"
 ENDED = ("stopped", "failed")
 TAIL = 200  # events shown before the live ones
@@ -137,7 +138,7 @@ async def show(context: Context, values: Values) -> Result:
     )
 
 
-async def history(context: Context, session: str, after: int, until: int) -> list[Json]:
+async def history(context: Context, session: str, after: int, until: int) -> Sequence[Json]:
     """Events `after` < seq <= `until`, read page by page."""
     events: list[Json] = []
     while after < until:
@@ -203,7 +204,7 @@ async def rm(context: Context, values: Values) -> Result:
                 f"codecast rm --force {name(session)}",
             ):
                 continue
-        await context.client.destroy(session["id"])
+        await context.client.remove(session["id"])
         removed.append(session["id"])
         words.append(name(session))
     return Done(
@@ -214,19 +215,19 @@ async def rm(context: Context, values: Values) -> Result:
 async def rename(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     before = name(session)
-    session = await context.client.change_session(session["id"], name=values["name"])
+    session = await context.client.update_session(session["id"], name=values["name"])
     return Done(f"{before} is {name(session)} now.", {"session": session})
 
 
 async def mode(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
-    session = await context.client.change_session(session["id"], mode=values["mode"])
+    session = await context.client.update_session(session["id"], mode=values["mode"])
     return Done(f"{name(session)} is in mode {values['mode']}.", {"session": session})
 
 
 async def model(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
-    session = await context.client.change_session(session["id"], model=values["model"])
+    session = await context.client.update_session(session["id"], model=values["model"])
     return Done(f"{name(session)} uses {values['model']}.", {"session": session})
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol import state as fold
 from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES, plain_text
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 class Entry:
@@ -43,7 +44,7 @@ class Entry:
         self.id = id
         self.kind = kind
         self.text = text
-        self.data: Json = {}
+        self.data: dict[str, Any] = {}
         self.done = done
         self.parent: str | None = event.get("parent")
         self.seq = int(event.get("seq", 0))
@@ -68,16 +69,18 @@ class Transcript:
         self.state = {**fold.initial(), **copy.deepcopy(state or {})}
         self._open: dict[str, Entry] = {}  # by kind and id
         # content and senders of prompts that have not ended
-        self._prompts: dict[str, Json] = {k: dict(v) for k, v in self.state["prompts"].items()}
+        self._prompts: dict[str, dict[str, Any]] = {
+            k: dict(v) for k, v in self.state["prompts"].items()
+        }
         self._turn_began = 0.0
 
     @property
-    def queued(self) -> list[Json]:
+    def queued(self) -> Sequence[Json]:
         """Prompts that wait, `{prompt, content, by, where}`, in order."""
         return [p for p in self.state["prompts"].values() if p.get("state") == "queued"]
 
     @property
-    def requests(self) -> list[Json]:
+    def requests(self) -> Sequence[Json]:
         """Open requests, the oldest first; with `raw_input`, unlike the fold's."""
         return [e.data for e in self._open.values() if e.kind == "request"]
 
@@ -162,7 +165,7 @@ class Transcript:
     def _on_turn_ended(self, event: Json, data: Json) -> list[Entry]:
         changed = self._close(event, ("message", "thought", "tool"))
         entry = Entry(f"turn {event.get('turn')}", "turn", event, done=True)
-        entry.data = data
+        entry.data = dict(data)
         if "duration" not in data and self._turn_began:
             entry.data = {**data, "duration": entry.started - self._turn_began}
         self._turn_began = 0.0
@@ -211,7 +214,7 @@ class Transcript:
 
     def _on_plan(self, event: Json, data: Json) -> list[Entry]:
         entry = Entry(f"plan {event.get('seq')}", "plan", event, done=True)
-        entry.data = data
+        entry.data = dict(data)
         return self._add(entry)
 
     # requests
@@ -219,7 +222,7 @@ class Transcript:
     def _on_request_opened(self, event: Json, data: Json) -> list[Entry]:
         id = str(event.get("request"))
         entry = Entry(id, "request", event)
-        entry.data = data
+        entry.data = dict(data)
         tool = self._open.get(f"tool {data.get('call')}")
         if tool is not None:  # shown by the request already
             tool.data["asked"] = True
@@ -258,7 +261,7 @@ class Transcript:
 
     def _plain(self, kind: str, event: Json, data: Json) -> list[Entry]:
         entry = Entry(f"{kind} {event.get('seq')}", kind, event, done=True)
-        entry.data = data
+        entry.data = dict(data)
         return self._add(entry)
 
     def _settings(self, event: Json, before: tuple[Any, Any]) -> list[Entry]:
@@ -303,7 +306,7 @@ def tool_label(data: Json) -> str:
     return " ".join(part for part in (str(data.get("kind") or "tool"), places) if part)
 
 
-def request_body(request: Json) -> tuple[str, list[Json], str]:
+def request_body(request: Json) -> tuple[str, Sequence[Json], str]:
     """`(command or input, diffs, description)` of a permission request: all of what is asked for."""
     texts, diffs = [], []
     for block in request.get("content") or []:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -88,12 +89,12 @@ def plural(count: int, word: str, many: str = "") -> str:
     return f"{count} {word}" if count == 1 else f"{count} {many or word + 's'}"
 
 
-def name(session: dict[str, Any]) -> str:
+def name(session: Mapping[str, Any]) -> str:
     """What a session is called: its name, else the head of its id."""
     return str(session.get("name") or str(session.get("id", ""))[:8])
 
 
-def who(person: dict[str, Any]) -> str:
+def who(person: Mapping[str, Any]) -> str:
     """`alice on telegram`, as far as it is known."""
     by, where = person.get("by"), person.get("where")
     return " on ".join(str(part) for part in (by, where) if part)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -29,7 +29,7 @@ from ..commands.words import duration, name, one_line, safe
 from .follow import first
 from .screen import Screen
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 HELP = """\
 type a prompt and Enter; Alt-Enter makes a new line; while a turn runs, prompts wait in the queue
@@ -67,7 +67,7 @@ class Attach:
         self._asked: str | None = None  # the request the composer is for
         self._guarded = False  # the draft is older than the request
         self._answering: set[str] = set()  # answers on their way
-        self._unseen: dict[str, Json] = {}  # prompts sent, of which no event has come yet
+        self._unseen: dict[str, dict[str, Any]] = {}  # prompts sent, of which no event has come yet
         self._unsent: tuple[str, str] | None = None  # text and id of a prompt that failed to go
         self._interrupting = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,17 +92,21 @@ class Attach:
     async def run(self) -> int:
         """0 when detached. Raises CodecastError when the session cannot be watched any more."""
         after = await self._begin()
+        self.client.on_connection = self._connection
         reading = asyncio.create_task(self._read(after))
+        watching = asyncio.create_task(self._watch())
         try:
             await self.screen.run()
         finally:
-            for task in (reading, *self._tasks):
+            tasks = [reading, watching, *self._tasks]
+            for task in tasks:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+            await asyncio.gather(*tasks, return_exceptions=True)
         if self._failure is not None:
             raise self._failure
-        print(f"Detached from {name(self.session)}; it goes on. codecast attach {name(self.session)}")
+        print(
+            f"Detached from {name(self.session)}; it goes on. codecast attach {name(self.session)}"
+        )
         return 0
 
     async def _begin(self) -> int:
@@ -133,6 +137,32 @@ class Attach:
         else:
             self._failure = CodecastError("not_found", f"{name(self.session)} was removed.")
         self.screen.close()
+
+    async def _watch(self) -> None:
+        """The machine's comings and goings."""
+        while True:
+            with contextlib.suppress(CodecastError):
+                async for change in self.client.watch():
+                    if change["type"] == "session" and change["session"]["id"] == self.id:
+                        self.session = {**change["session"]}
+                        self.screen.changed()
+            await asyncio.sleep(1)
+
+    def _connection(self, error: CodecastError | None) -> None:
+        """The server was lost (the client goes on looking for it), or is there again."""
+        self.trouble = f"{error.message} Trying again ..." if error else ""
+        if error is not None:
+            self._do(self._revive())
+        self.screen.changed()
+
+    async def _revive(self) -> None:
+        """A server that only shells use has nobody else to start it again."""
+        from .. import serving
+
+        while self.trouble:
+            await asyncio.sleep(1)
+            if self.trouble:
+                await serving.revive()
 
     def _take(self, event: Json) -> None:
         kind = event.get("type")
@@ -170,7 +200,9 @@ class Attach:
         request = self.request
         if request is None or request.get("kind") != "question":
             return None
-        return next((q for q in request.get("questions") or [] if q["id"] not in self._answers), None)
+        return next(
+            (q for q in request.get("questions") or [] if q["id"] not in self._answers), None
+        )
 
     def _label(self) -> str:
         request = self.request
@@ -209,6 +241,9 @@ class Attach:
     def _status(self) -> tuple[str, str]:
         if self.trouble:
             return "ansiyellow", one_line(self.trouble, self.screen.width)
+        if self.session.get("link") == "offline":
+            words = f"{self.session.get('machine')} is away: prompts wait for it, the CLI goes on"
+            return "ansiyellow", one_line(words, self.screen.width)
         if self.hint:
             return "ansiyellow", one_line(self.hint, self.screen.width)
         turn = self.state["turn"]
@@ -287,7 +322,9 @@ class Attach:
         assert request is not None
         if self._guarded:
             self._guarded = False
-            self.hint = "asked while you typed: Enter again answers with this line; /send LINE queues it"
+            self.hint = (
+                "asked while you typed: Enter again answers with this line; /send LINE queues it"
+            )
             return False
         question = self._question()
         try:
@@ -334,16 +371,18 @@ class Attach:
         elif word == "/mode":
             if rest not in MODES:
                 near = nearest(rest, MODES)
-                self.hint = f"/mode {', '.join(MODES)}" + (f"; did you mean {near}?" if near else "")
+                self.hint = f"/mode {', '.join(MODES)}" + (
+                    f"; did you mean {near}?" if near else ""
+                )
                 return False
-            self._do(self._call(lambda: self.client.change_session(self.id, mode=rest)))
+            self._do(self._call(lambda: self.client.update_session(self.id, mode=rest)))
         elif word == "/model":
             setting = self.state["settings"].get("model") or {}
             known = [str(c.get("value")) for c in setting.get("choices") or []]
             if not rest:
                 self.hint = f"/model {', '.join(known) or 'NAME'}"
                 return False
-            self._do(self._call(lambda: self.client.change_session(self.id, model=rest)))
+            self._do(self._call(lambda: self.client.update_session(self.id, model=rest)))
         elif word == "/queue":
             waiting = self.transcript.queued
             lines = [f"{n}  {one_line(_text(p), 100)}" for n, p in enumerate(waiting, 1)]

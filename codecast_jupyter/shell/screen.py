@@ -150,7 +150,7 @@ class Screen:
         finally:
             drawing.cancel()
             self.end_words()
-            self._write(sys.stdout)
+            self._write()
 
     def close(self) -> None:
         if self.application.is_running:
@@ -167,13 +167,13 @@ class Screen:
             self._wake.clear()
             if self._finished and self.application.is_running:
                 self.application.renderer.erase()
-                self._write(sys.stdout)
+                self._write()
             self.application.invalidate()
 
-    def _write(self, file: io.TextIOBase) -> None:
+    def _write(self) -> None:
         text, self._finished = self._finished, ""
-        file.write(text.replace("\n", "\r\n"))
-        file.flush()
+        sys.stdout.write(text.replace("\n", "\r\n"))
+        sys.stdout.flush()
 
     # parts
 
@@ -202,7 +202,9 @@ class Screen:
             HSplit(
                 [
                     ConditionalContainer(
-                        Window(FormattedTextControl(partial), wrap_lines=True, dont_extend_height=True),
+                        Window(
+                            FormattedTextControl(partial), wrap_lines=True, dont_extend_height=True
+                        ),
                         Condition(lambda: bool(self._partial)),
                     ),
                     ConditionalContainer(
@@ -215,7 +217,9 @@ class Screen:
                         dont_extend_height=True,
                         get_line_prefix=prefix,
                     ),
-                    Window(FormattedTextControl(lambda: [status()]), height=1, dont_extend_height=True),
+                    Window(
+                        FormattedTextControl(lambda: [status()]), height=1, dont_extend_height=True
+                    ),
                 ]
             )
         )

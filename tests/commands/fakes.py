@@ -74,6 +74,7 @@ class FakeClient:
         self.calls: list[tuple[Any, ...]] = []
         self.machine_states: dict[str, str] = {"local": "online", "gpu-1": "offline"}
         self.obstacle: list[CodecastError] = []  # what the next connects fail with
+        self.on_connection: Any = lambda error: None
 
     async def close(self) -> None:
         for session in self.known.values():
@@ -105,14 +106,14 @@ class FakeClient:
     async def remove_machine(self, name: str) -> None:
         del self.machine_states[name]
 
-    async def connect(self, name: str) -> Json:
+    async def connect_machine(self, name: str) -> Json:
         self._machine(name)
         if self.obstacle:
             raise self.obstacle.pop(0)
         self.machine_states[name] = "online"
         return self._machine(name)
 
-    async def disconnect(self, name: str) -> Json:
+    async def disconnect_machine(self, name: str) -> Json:
         self.machine_states[name] = "offline"
         return self._machine(name)
 
@@ -124,8 +125,13 @@ class FakeClient:
         self.calls.append(("give_secret", name, prompt, value))
         return self._machine(name)
 
-    async def info(self, name: str) -> Json:
-        return {"cpu": 8, "memory": {"total": 64e9, "available": 32e9}, "load": [0.1, 0.2, 0.3], "gpus": []}
+    async def machine_info(self, name: str) -> Json:
+        return {
+            "cpu": 8,
+            "memory": {"total": 64e9, "available": 32e9},
+            "load": [0.1, 0.2, 0.3],
+            "gpus": [],
+        }
 
     async def doctor(self, name: str) -> Json:
         self._machine(name)
@@ -142,14 +148,25 @@ class FakeClient:
         ]
 
     async def directories(self, name: str, path: str | None = None, hidden: bool = False) -> Json:
-        return {"path": "/home/me", "entries": [{"name": "project", "is_dir": True, "size": 1, "mtime": 1.0}]}
+        return {
+            "path": "/home/me",
+            "entries": [{"name": "project", "is_dir": True, "size": 1, "mtime": 1.0}],
+        }
 
     async def processes(self, name: str) -> list[Json]:
         return [
-            {"pid": 7, "session": "s", "ppid": 1, "age": 3.0, "memory": 1800000, "command": "sup", "supervisor": True}
+            {
+                "pid": 7,
+                "session": "s",
+                "ppid": 1,
+                "age": 3.0,
+                "memory": 1800000,
+                "command": "sup",
+                "supervisor": True,
+            }
         ]
 
-    async def kill_processes(self, name: str, session: str) -> Json:
+    async def kill(self, name: str, session: str) -> Json:
         return {"killed": [7]}
 
     # sessions
@@ -165,7 +182,9 @@ class FakeClient:
                 return found
         raise CodecastError("not_found", f"There is no session {session!r}.")
 
-    async def sessions(self, machine: str | None = None, status: str | None = None, all: bool | None = None) -> list[Json]:
+    async def sessions(
+        self, machine: str | None = None, status: str | None = None, all: bool | None = None
+    ) -> list[Json]:
         return [s.json() for s in self.known.values() if machine in (None, s.fixed["machine"])]
 
     async def start(self, machine: str, cwd: str, **more: Any) -> Json:
@@ -183,14 +202,18 @@ class FakeClient:
     async def session(self, session: str) -> Json:
         return self._find(session).json()
 
-    async def change_session(self, session: str, **fields: Any) -> Json:
+    async def update_session(self, session: str, **fields: Any) -> Json:
         found = self._find(session)
         found.fixed.update(fields)
         if "mode" in fields:
-            await found.emit("config_option_update", settings={"mode": {"value": fields["mode"]}}, **{"class": fields["mode"]})
+            await found.emit(
+                "config_option_update",
+                settings={"mode": {"value": fields["mode"]}},
+                **{"class": fields["mode"]},
+            )
         return found.json()
 
-    async def destroy(self, session: str) -> None:
+    async def remove(self, session: str) -> None:
         found = self._find(session)
         found.removed = True
         del self.known[found.fixed["id"]]
@@ -222,7 +245,14 @@ class FakeClient:
         }  # fmt: skip
         found.prompts[id] = prompt
         self.calls.append(("prompt", content, steer))
-        await found.emit("prompt_state", prompt=id, state="queued", content=[text(content)], by="me", where="shell")
+        await found.emit(
+            "prompt_state",
+            prompt=id,
+            state="queued",
+            content=[text(content)],
+            by="me",
+            where="shell",
+        )
         before = found.turn
         found.turn = asyncio.create_task(self._turn(found, prompt, before))
         return dict(prompt)
@@ -242,7 +272,9 @@ class FakeClient:
             await asyncio.wait([found.running])
         return found.json()
 
-    async def _turn(self, session: FakeSession, prompt: Json, before: asyncio.Task[None] | None) -> None:
+    async def _turn(
+        self, session: FakeSession, prompt: Json, before: asyncio.Task[None] | None
+    ) -> None:
         if before is not None:
             await asyncio.wait([before])
         session.turns += 1
@@ -256,7 +288,9 @@ class FakeClient:
         except asyncio.CancelledError:
             reason = "cancelled"
             for request in list(session.state["requests"]):
-                await session.emit("request_withdrawn", request=request, why="interrupted", turn=turn)
+                await session.emit(
+                    "request_withdrawn", request=request, why="interrupted", turn=turn
+                )
         await session.emit("turn_ended", turn=turn, reason=reason, cost_usd=0.0123)
         state = "done" if reason == "end_turn" else "cancelled"
         prompt["state"] = state
@@ -264,24 +298,42 @@ class FakeClient:
 
     async def _act(self, session: FakeSession, words: str, turn: int) -> None:
         async def say(part: str) -> None:
-            await session.emit("agent_message_chunk", message=f"m{turn}", content=text(part), turn=turn)
+            await session.emit(
+                "agent_message_chunk", message=f"m{turn}", content=text(part), turn=turn
+            )
 
         if words.startswith("work"):
-            await session.emit("agent_thought_chunk", message=f"t{turn}", content=text("Thinking hard."), turn=turn)
+            await session.emit(
+                "agent_thought_chunk", message=f"t{turn}", content=text("Thinking hard."), turn=turn
+            )
             for part in ("I shall ", "change **train.py**", ".\nNow.\n"):
                 await say(part)
                 await asyncio.sleep(0.02)
             call = f"c{turn}"
-            await session.emit("tool_call", call=call, title="Edit train.py", kind="edit", status="pending", turn=turn)
+            await session.emit(
+                "tool_call",
+                call=call,
+                title="Edit train.py",
+                kind="edit",
+                status="pending",
+                turn=turn,
+            )
             picked = await self._ask(
                 session, f"r{turn}", turn, kind="permission", title="Edit train.py", call=call,
                 content=[{"type": "diff", "path": "train.py", "diff": DIFF}], options=OPTIONS,
             )  # fmt: skip
             status = "failed" if picked.get("option") == "no" else "completed"
             await session.emit("tool_call_update", call=call, status=status, turn=turn)
-            await session.emit("agent_message_chunk", message=f"n{turn}", content=text(f"It is {status}."), turn=turn)
+            await session.emit(
+                "agent_message_chunk",
+                message=f"n{turn}",
+                content=text(f"It is {status}."),
+                turn=turn,
+            )
         elif words.startswith("ask"):
-            await self._ask(session, f"r{turn}", turn, kind="question", title="Two things", questions=QUESTIONS)
+            await self._ask(
+                session, f"r{turn}", turn, kind="question", title="Two things", questions=QUESTIONS
+            )
             await say("Thank you.")
         elif words.startswith("slow"):
             for number in range(100000):
@@ -318,13 +370,22 @@ class FakeClient:
         self.calls.append(("answer", request, body))
         future = found.answers[request]
         if future.done():
-            raise CodecastError("already_resolved", "Somebody answered.", data={"by": "alice", "where": "telegram"})
+            raise CodecastError(
+                "already_resolved", "Somebody answered.", data={"by": "alice", "where": "telegram"}
+            )
         future.set_result({**body, "by": "me", "where": "shell"})
-        return {"request": request, "session": found.fixed["id"], "outcome": "resolved", "title": "Edit train.py"}
+        return {
+            "request": request,
+            "session": found.fixed["id"],
+            "outcome": "resolved",
+            "title": "Edit train.py",
+        }
 
     # events
 
-    async def history(self, session: str, after: int = 0, limit: int | None = None, types: Any = None) -> Json:
+    async def history(
+        self, session: str, after: int = 0, limit: int | None = None, types: Any = None
+    ) -> Json:
         events = self._find(session).events
         page = events[after : after + (limit or 3)]
         return {"events": page, "last_seq": len(events), "more": after + len(page) < len(events)}
@@ -338,10 +399,36 @@ class FakeClient:
                 after = event["seq"]
                 yield event
 
+    async def watch(self) -> Any:
+        """Tells that the machine went and came back, by a file of the test."""
+        path = Path(os.environ.get("FAKE_OFFLINE") or "/nonexistent")
+        before = "online"
+        while True:
+            link = "offline" if path.exists() else "online"
+            if link != before:
+                for session in self.known.values():
+                    session.fixed["link"] = before = link
+                    yield {"type": "session", "session": session.json()}
+            await asyncio.sleep(0.02)
+
     async def search(self, query: str, limit: int | None = None) -> list[Json]:
         return [
-            {"session": "s", "name": "brave-otter", "machine": "local", "seq": 3, "time": 1.0, "kind": "message", "snippet": query}
+            {
+                "session": "s",
+                "name": "brave-otter",
+                "machine": "local",
+                "seq": 3,
+                "time": 1.0,
+                "kind": "message",
+                "snippet": query,
+            }
         ]
 
     async def health(self) -> Json:
-        return {"version": "1", "protocol": 1, "sessions": len(self.known), "machines": 2, "uptime": 5.0}
+        return {
+            "version": "1",
+            "protocol": 1,
+            "sessions": len(self.known),
+            "machines": 2,
+            "uptime": 5.0,
+        }

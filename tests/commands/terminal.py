@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[2]
 class Terminal:
     """Runs `python argv...` in a pty. `text` is all output so far without escape sequences."""
 
-    def __init__(self, argv: list[str], env: dict[str, str] | None = None, size: tuple[int, int] = (30, 100)) -> None:
+    def __init__(
+        self, argv: list[str], env: dict[str, str] | None = None, size: tuple[int, int] = (30, 100)
+    ) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         path = os.pathsep.join([str(ROOT), str(ROOT / "remote_agent")])
@@ -75,7 +77,9 @@ class Terminal:
                 return text
             if time.monotonic() > deadline or not self._read(0.2):
                 missing = word
-                raise AssertionError(f"never saw {missing!r} in:\n{text[self._seen:]}\n--- before:\n{text[:self._seen]}")
+                raise AssertionError(
+                    f"never saw {missing!r} in:\n{text[self._seen :]}\n--- before:\n{text[: self._seen]}"
+                )
 
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())

@@ -51,9 +51,20 @@ def test_prompt_may_begin_with_a_dash() -> None:
 def test_options_stand_anywhere() -> None:
     parsed = parse(["send", "s", "--wait", "fix", "it", "--json", "-f", "-"])
     assert parsed.json
-    assert parsed.values == {"session": "s", "text": ["fix", "it"], "wait": True, "steer": False, "file": "-"}
+    assert parsed.values == {
+        "session": "s",
+        "text": ["fix", "it"],
+        "wait": True,
+        "steer": False,
+        "file": "-",
+    }
     found = values("start", "local", "--cli", "demo", "/x", "-a")
-    assert (found["machine"], found["directory"], found["cli"], found["attach"]) == ("local", "/x", "demo", True)
+    assert (found["machine"], found["directory"], found["cli"], found["attach"]) == (
+        "local",
+        "/x",
+        "demo",
+        True,
+    )
 
 
 def test_option_value_may_begin_with_a_dash() -> None:

@@ -37,17 +37,27 @@ def chunk(words: str, message: str = "m") -> Json:
 
 
 def test_deltas_join_and_every_word_is_printed_once() -> None:
-    shown = printed(numbered(chunk("Hel"), chunk("lo "), chunk("world\n"), chunk("again"), chunk("!")))
+    shown = printed(
+        numbered(chunk("Hel"), chunk("lo "), chunk("world\n"), chunk("again"), chunk("!"))
+    )
     assert shown == "Hello world\nagain!\n"
 
 
 def test_retry_begins_the_message_anew() -> None:
-    shown = printed(numbered(chunk("wrong"), {"type": "message_discarded", "message": "m"}, chunk("right")))
+    shown = printed(
+        numbered(chunk("wrong"), {"type": "message_discarded", "message": "m"}, chunk("right"))
+    )
     assert "wrong\n" in shown and shown.endswith("right\n") and shown.count("right") == 1
 
 
 def test_prompt_is_shown_when_it_runs() -> None:
-    queued = {"type": "prompt_state", "prompt": "p", "state": "queued", "content": [text("do it")], "by": "a"}
+    queued = {
+        "type": "prompt_state",
+        "prompt": "p",
+        "state": "queued",
+        "content": [text("do it")],
+        "by": "a",
+    }
     events = numbered(queued)
     assert printed(events) == ""
     transcript = Transcript()
@@ -62,7 +72,13 @@ def test_edited_prompt_shows_its_last_words() -> None:
     def queued(words: str) -> Json:
         return {"type": "prompt_state", "prompt": "p", "state": "queued", "content": [text(words)]}
 
-    shown = printed(numbered(queued("old"), queued("new"), {"type": "prompt_state", "prompt": "p", "state": "running"}))
+    shown = printed(
+        numbered(
+            queued("old"),
+            queued("new"),
+            {"type": "prompt_state", "prompt": "p", "state": "running"},
+        )
+    )
     assert "new" in shown and "old" not in shown
 
 
@@ -80,7 +96,13 @@ def test_unknown_prompt_is_said() -> None:
 def test_tool_is_one_line_with_status_and_duration() -> None:
     shown = printed(
         numbered(
-            {"type": "tool_call", "call": "c", "title": "make\ntest", "kind": "execute", "status": "pending"},
+            {
+                "type": "tool_call",
+                "call": "c",
+                "title": "make\ntest",
+                "kind": "execute",
+                "status": "pending",
+            },
             {"type": "tool_output_delta", "call": "c", "text": "lots of output"},
             {"type": "tool_call_update", "call": "c", "status": "completed"},
             {"type": "tool_call_update", "call": "c", "status": "completed"},
@@ -92,7 +114,13 @@ def test_tool_is_one_line_with_status_and_duration() -> None:
 def test_turn_end_closes_what_is_open() -> None:
     shown = printed(
         numbered(
-            {"type": "tool_call", "call": "c", "title": "sleep", "kind": "execute", "status": "in_progress"},
+            {
+                "type": "tool_call",
+                "call": "c",
+                "title": "sleep",
+                "kind": "execute",
+                "status": "in_progress",
+            },
             {"type": "turn_ended", "turn": 1, "reason": "cancelled"},
         )
     )
@@ -117,8 +145,23 @@ def test_request_for_an_unseen_call_shows_all_of_it() -> None:
 
 def test_diff_is_not_shown_again_after_its_request() -> None:
     diff = [{"type": "diff", "path": "train.py", "diff": DIFF}]
-    call = {"type": "tool_call", "call": "c", "title": "Edit", "kind": "edit", "status": "pending", "content": diff}
-    asked = {"type": "request_opened", "request": "r", "kind": "permission", "title": "Edit", "call": "c", "content": diff, "options": OPTIONS}
+    call = {
+        "type": "tool_call",
+        "call": "c",
+        "title": "Edit",
+        "kind": "edit",
+        "status": "pending",
+        "content": diff,
+    }
+    asked = {
+        "type": "request_opened",
+        "request": "r",
+        "kind": "permission",
+        "title": "Edit",
+        "call": "c",
+        "content": diff,
+        "options": OPTIONS,
+    }
     end = {"type": "tool_call_update", "call": "c", "status": "completed"}
     assert printed(numbered(call, asked, end)).count("+lr = 0.1") == 1
     assert printed(numbered(call, end)).count("+lr = 0.1") == 1
@@ -143,7 +186,10 @@ def test_escape_sequences_and_reordering_marks_have_no_power() -> None:
 def test_no_event_breaks_a_reader() -> None:
     """Readers are total: unknown types, missing and odd fields."""
     events = [{"type": name} for name in EVENTS]
-    events += [{"type": "never_heard_of", "x": 1}, {"type": "agent_message_chunk", "content": "no block"}]
+    events += [
+        {"type": "never_heard_of", "x": 1},
+        {"type": "agent_message_chunk", "content": "no block"},
+    ]
     shown = printed(numbered(*events))
     assert isinstance(shown, str)
     assert isinstance(markdown.transcript(numbered(*events)), str)

@@ -6,6 +6,7 @@ words appear in `logs`, `send --wait`, `show` and, above its composer, in `attac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -15,7 +16,7 @@ from ..choices import letter, told
 from ..transcript import Entry, request_body, tool_label
 from ..words import duration, one_line, safe, tokens, who
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 DIFF_LINES = 60  # of a finished tool call; a request shows its whole diff
 ERROR_LINES = 8
 
@@ -261,7 +262,9 @@ def resolution(data: Json) -> Text:
         )
     answer = data.get("resolution") or {}
     words = safe(answer.get("label") or "") or told(data, answer) or "answered"
-    picked = next((o for o in data.get("options") or [] if o.get("id") == answer.get("option")), {})
+    picked: Json = next(
+        (o for o in data.get("options") or [] if o.get("id") == answer.get("option")), {}
+    )
     refused = answer.get("declined") or str(picked.get("kind", "")).startswith("reject")
     text = Text("  ✗ " if refused else "  ✓ ", "red" if refused else "green")
     text.append(words, "bold")

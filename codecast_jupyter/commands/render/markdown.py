@@ -7,7 +7,7 @@ this into their own entities; notebooks show it as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -18,7 +18,8 @@ from ..table import TABLE, find
 from ..transcript import Entry, Transcript, request_body, tool_label
 from ..words import age, duration, name, one_line, plural, safe, who
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
+_LOGIN: dict[Any, str] = {True: "yes", False: "no"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&])")
 STATUS_MARK = {
     "waiting": "❓",
@@ -86,7 +87,9 @@ def problem(error: Json) -> str:
 
 def sessions(result: r.Sessions) -> str:
     if not result.sessions:
-        return "No session runs." + (f" {plural(result.hidden, 'ended one')}." if result.hidden else "")
+        return "No session runs." + (
+            f" {plural(result.hidden, 'ended one')}." if result.hidden else ""
+        )
     rows = []
     for s in result.sessions:
         state = s.get("state") or {}
@@ -129,7 +132,7 @@ def session(result: r.Session) -> str:
     return "\n\n".join(parts)
 
 
-def transcript(events: list[Json]) -> str:
+def transcript(events: Sequence[Json]) -> str:
     folded = Transcript()
     for event in events:
         folded.apply(event)
@@ -160,7 +163,9 @@ def entry(item: Entry) -> str:
             return request(data)
         words = answer.get("label") or answer.get("option") or "answered" if answer else "withdrawn"
         by = who(answer or {})
-        return f"❓ {esc(data.get('title') or '')}: **{esc(words)}**" + (f" by {esc(by)}" if by else "")
+        return f"❓ {esc(data.get('title') or '')}: **{esc(words)}**" + (
+            f" by {esc(by)}" if by else ""
+        )
     if item.kind == "plan":
         marks = {"completed": "x"}
         return "\n".join(
@@ -206,7 +211,10 @@ def request(data: Json) -> str:
     for number, option in enumerate(options, 1):
         key = letter(option, options)
         rule = f", allows from now on {code(option['rule'])}" if option.get("rule") else ""
-        lines.append(f"{number}. {esc(option.get('label') or '')}" + (f" ({key}{rule})" if key or rule else ""))
+        lines.append(
+            f"{number}. {esc(option.get('label') or '')}"
+            + (f" ({key}{rule})" if key or rule else "")
+        )
     if lines:
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
@@ -259,7 +267,9 @@ def doctor(result: r.Doctor) -> str:
     for check in result.checks:
         hint = f" {esc(check['hint'])}" if check.get("hint") else ""
         mark = marks.get(str(check.get("status")), "?")
-        lines.append(f"- {mark} **{esc(check.get('name') or '')}** {esc(check.get('message') or '')}{hint}")
+        lines.append(
+            f"- {mark} **{esc(check.get('name') or '')}** {esc(check.get('message') or '')}{hint}"
+        )
     return "\n".join(lines)
 
 
@@ -268,7 +278,7 @@ def clis(result: r.Clis) -> str:
         [
             f"**{esc(c.get('cli') or '')}**",
             esc(c.get("version") or "") if c.get("found") else "not found",
-            {True: "yes", False: "no"}.get(c.get("logged_in"), ""),
+            _LOGIN.get(c.get("logged_in"), ""),
             esc(c.get("note") or (c.get("install") if not c.get("found") else "") or ""),
         ]
         for c in result.clis

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -19,7 +19,7 @@ from ..words import age, duration, name, one_line, plural, safe, size, who
 from . import entries
 from .entries import Printer, Sink
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 STATUS_STYLE = {
     "waiting": "bold yellow",
@@ -34,6 +34,9 @@ STATUS_STYLE = {
     "reconnecting": "yellow",
     "offline": "dim",
 }
+
+
+_LOGIN: dict[Any, Text | str] = {True: Text("yes", "green"), False: Text("no", "red")}
 
 
 def render(result: Any) -> RenderableType:
@@ -166,7 +169,7 @@ class _Collected(Sink):
         self.parts.append(what)
 
 
-def transcript(events: list[Json]) -> RenderableType:
+def transcript(events: Sequence[Json]) -> RenderableType:
     """A closed piece of transcript."""
     sink = _Collected()
     printer, folded = Printer(sink), Transcript()
@@ -337,9 +340,7 @@ def clis(result: r.Clis) -> RenderableType:
     made = table("CLI", "VERSION", "LOGIN", "NOTE")
     for c in result.clis:
         if c.get("found"):
-            login = {True: Text("yes", "green"), False: Text("no", "red")}.get(
-                c.get("logged_in"), Text("")
-            )
+            login = _LOGIN.get(c.get("logged_in"), "")
             note = c.get("note") or (
                 (c.get("login_hint") or "") if c.get("logged_in") is False else ""
             )
@@ -399,7 +400,7 @@ def health(result: r.Health) -> RenderableType:
     pairs = [("server", result.server), ("version", h.get("version")), ("protocol", h.get("protocol")),
              ("machines", h.get("machines")), ("sessions", h.get("sessions")),
              ("up for", duration(h["uptime"]) if h.get("uptime") is not None else "")]  # fmt: skip
-    return fields(pairs)
+    return Group(fields(pairs), *(entries.problem(problem) for problem in h.get("problems") or []))
 
 
 def server(result: r.Server) -> RenderableType:
