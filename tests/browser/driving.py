@@ -1,0 +1,101 @@
+"""What the browser tests and the screenshots do alike: a Lab, a Chromium, a started session."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.fixtures.server import JupyterServer
+
+BUNDLE = Path(__file__).parents[2] / "codecast_jupyter" / "labextension"
+PATIENCE = 30_000  # milliseconds; generous: a busy machine draws slowly
+
+
+@contextmanager
+def running_lab(home: Path) -> Iterator[JupyterServer]:
+    """A JupyterLab with a home of its own and the front end as it was built last.
+
+    Its sessions end with it: a CLI would outlive the server, which is what it is for.
+    """
+    labextensions, config = home / "labextensions", home / "config"
+    labextensions.mkdir()
+    (labextensions / "codecast-jupyter").symlink_to(BUNDLE)
+    (config / "labconfig").mkdir(parents=True)
+    no_news = {"fetchNews": "false", "checkForUpdates": False}
+    (config / "labconfig" / "default_setting_overrides.json").write_text(
+        json.dumps({"@jupyterlab/apputils-extension:notification": no_news})
+    )
+    (config / "jupyter_lab_config.json").write_text(
+        json.dumps({"LabApp": {"extra_labextensions_path": [str(labextensions)]}})
+    )
+    (home / "ssh_config").write_text("")
+    env = {"HOME": str(home), "CODECAST_ROOT": str(home / "codecast")}
+    with JupyterServer(home, ssh_config=home / "ssh_config", env=env, lab=True) as server:
+        try:
+            yield server
+        finally:
+            for session in call(server, "sessions"):
+                call(server, f"sessions/{session['id']}", "DELETE")
+
+
+def call(server: JupyterServer, path: str, method: str = "GET") -> Any:
+    """The API's answer, from outside the browser."""
+    request = urllib.request.Request(
+        f"{server.url}/api/codecast/v1/{path}",
+        method=method,
+        headers={"Authorization": f"token {server.token}"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=program)
+        yield browser
+        browser.close()
+
+
+def open_lab(page: Page, lab: JupyterServer, reset: bool = True) -> None:
+    """Load Lab, in a new workspace or as it was left, and open the panel."""
+    page.set_default_timeout(PATIENCE)
+    query = {**({"reset": ""} if reset else {}), "token": lab.token}
+    page.goto(f"{lab.url}/lab?{urllib.parse.urlencode(query)}")
+    page.wait_for_selector(".jp-LabShell")
+    if reset:
+        page.locator('[data-id="codecast-panel"]').click()
+    page.locator('.jp-Codecast-machines[data-loaded="true"]').wait_for(state="attached")
+
+
+def start(page: Page, directory: Path, prompt: str = "", mode: str = "ask") -> Locator:
+    """Start the demo CLI on `local` through the form; its view in the main area."""
+    page.locator(".jp-Codecast-new").click()
+    form = page.locator("form.jp-Codecast-start")
+    form.locator('select[name="cli"] option[value="demo"]').wait_for(state="attached")
+    form.locator('select[name="cli"]').select_option("demo")
+    form.locator('select[name="mode"]').select_option(mode)
+    form.locator('input[name="cwd"]').fill(str(directory))
+    form.locator('textarea[name="prompt"]').fill(prompt)
+    form.locator('button[type="submit"]').click()
+    form.wait_for(state="detached")
+    return page.locator(".jp-Codecast-session:visible")
+
+
+def send(view: Locator, words: str) -> None:
+    """Write a prompt and press Enter."""
+    composer = view.get_by_label("Prompt")
+    composer.fill(words)
+    composer.press("Enter")
+    expect(composer).to_have_value("")

@@ -1,0 +1,116 @@
+"""A session in the main area: streamed, asked, answered by mouse, interrupted, reloaded."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.fixtures.server import JupyterServer
+
+from .driving import call, open_lab, send, start
+
+
+def test_permission_granted_by_mouse_changes_the_file(page: Page, project: Path) -> None:
+    view = start(page, project, "write hello.txt: hello there")
+    card = view.locator(".jp-Codecast-card")
+    expect(card.locator(".jp-mod-added")).to_contain_text("hello there")
+    assert not (project / "hello.txt").exists()
+    card.locator('[data-kind="allow_once"]').click()
+    expect(view.locator(".jp-Codecast-message").last).to_contain_text("Done: hello.txt is written.")
+    assert (project / "hello.txt").read_text() == "hello there\n"
+    expect(card).to_have_count(0)
+    expect(view.locator('.jp-Codecast-ended[data-outcome="granted"]')).to_contain_text("Allow")
+
+
+def test_permission_refused_leaves_the_file_alone(page: Page, project: Path) -> None:
+    view = start(page, project, "write hello.txt: hello there")
+    view.locator('.jp-Codecast-card [data-kind="reject_once"]').click()
+    expect(view.locator(".jp-Codecast-message").last).to_contain_text("I leave it as it is")
+    expect(view.locator('.jp-Codecast-ended[data-outcome="refused"]')).to_have_count(1)
+    assert not (project / "hello.txt").exists()
+
+
+def test_question_is_answered_by_a_choice(page: Page, project: Path) -> None:
+    view = start(page, project, "ask Which one? | Left | Right")
+    card = view.locator(".jp-Codecast-card")
+    answer = card.get_by_role("button", name="Answer", exact=True)
+    expect(answer).to_be_disabled()
+    card.get_by_label("Right").check()
+    answer.click()
+    expect(view.locator(".jp-Codecast-message").last).to_contain_text("You said: Right.")
+
+
+def test_answer_grows_while_it_is_spoken(page: Page, project: Path) -> None:
+    view = start(page, project, "slow 3")
+    message = view.locator(".jp-Codecast-message").last
+    expect(message).to_contain_text("2")
+    assert "done." not in message.inner_text()
+    expect(message).to_contain_text("done.")
+
+
+def test_prompt_sent_meanwhile_waits_its_turn(page: Page, project: Path) -> None:
+    view = start(page, project, "slow 3")
+    expect(view.locator(".jp-Codecast-status")).to_have_text("running")
+    send(view, "write later.txt: x")
+    expect(view.locator(".jp-Codecast-waiting")).to_contain_text("later.txt")
+    view.locator('.jp-Codecast-card [data-kind="allow_once"]').click()
+    expect(view.locator(".jp-Codecast-message").last).to_contain_text("later.txt is written")
+    expect(view.locator(".jp-Codecast-prompt")).to_have_text(["slow 3", "write later.txt: x"])
+
+
+def test_interrupt_ends_the_turn(page: Page, project: Path) -> None:
+    view = start(page, project, "slow 600")
+    expect(view.locator(".jp-Codecast-message").last).to_contain_text("2")
+    view.get_by_role("button", name="Interrupt").click()
+    expect(view.locator(".jp-Codecast-status")).to_have_text("idle")
+    expect(view.locator(".jp-Codecast-notice").last).to_contain_text("Interrupted")
+
+
+def test_stopped_session_goes_on_with_the_next_prompt(page: Page, project: Path) -> None:
+    view = start(page, project)
+    expect(view.locator(".jp-Codecast-status")).to_have_text("idle")
+    view.get_by_role("button", name="Stop").click()
+    expect(view.locator(".jp-Codecast-status")).to_have_text("stopped")
+    send(view, "ask Still there? | Yes")
+    view.get_by_label("Yes").check()
+    view.get_by_role("button", name="Answer", exact=True).click()
+    expect(view.locator(".jp-Codecast-message").last).to_contain_text("You said: Yes.")
+
+
+def test_reload_keeps_the_view_and_the_open_request(
+    page: Page, project: Path, lab: JupyterServer
+) -> None:
+    view = start(page, project, "write hello.txt: kept")
+    expect(view.locator(".jp-Codecast-card")).to_have_count(1)
+    words = view.locator(".jp-Codecast-message").last.inner_text()
+    session = call(lab, "sessions")[0]["id"]
+    wait_for_layout(page, session)
+    open_lab(page, lab, reset=False)
+    expect(view.locator(".jp-Codecast-message").last).to_have_text(words)
+    view.locator('.jp-Codecast-card [data-kind="allow_once"]').click()
+    expect(view.locator(".jp-Codecast-message").last).to_contain_text("is written")
+    assert (project / "hello.txt").read_text() == "kept\n"
+
+
+def test_view_goes_on_when_the_server_was_killed_and_came_back(
+    page: Page, project: Path, lab: JupyterServer
+) -> None:
+    view = start(page, project, "slow 8")
+    message = view.locator(".jp-Codecast-message").last
+    expect(message).to_contain_text("2")
+    lab.kill()
+    expect(view.locator(".jp-Codecast-banner")).to_be_visible()
+    lab.start()
+    expect(message).to_contain_text("done.")
+    assert message.inner_text().split() == [*map(str, range(1, 33)), "done."]
+
+
+def wait_for_layout(page: Page, session: str) -> None:
+    """Until Lab has saved that the session is open, which it does at its leisure."""
+    deadline = time.monotonic() + 30
+    script = "() => fetch(location.origin + '/lab/api/workspaces/default').then(a => a.text())"
+    while f"codecast:{session}" not in page.evaluate(script):
+        assert time.monotonic() < deadline, "the layout was not saved"
+        page.wait_for_timeout(200)
