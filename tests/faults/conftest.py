@@ -1,0 +1,27 @@
+"""One world for all fault tests: each hurts it somewhere, and it is mended after each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.world import World, loopback, new_project, opened
+
+
+@pytest.fixture(scope="session")
+def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with opened(loopback(tmp_path_factory.mktemp("faults"))) as world:
+        yield world
+
+
+@pytest.fixture
+def world(shared_world: World) -> Iterator[World]:
+    yield shared_world
+    shared_world.mend()
+
+
+@pytest.fixture
+def project(world: World, request: pytest.FixtureRequest) -> Path:
+    return new_project(world, request)
