@@ -33,6 +33,8 @@ PYTHONS = (
     "/usr/bin/python3",
     "/usr/local/bin/python3",
 )
+NUDGE_AFTER = 5.0  # seconds of silence
+NUDGE = b"\n" * 8  # ends an sftp server and a `read` in a start-up file; stub and relay skip it
 MAX_NOISE = 1 << 20  # bytes of shell chatter before the marker
 PACKAGE = Path(codecast_agent.protocol.__file__).parent.parent
 
@@ -190,6 +192,10 @@ async def boot(
         attempt = _Attempt(pipe, wanted, progress)
         try:
             await pipe.start(command)
+            done, _ = await asyncio.wait({attempt.done}, timeout=NUDGE_AFTER)
+            if not done and not attempt.spoke:
+                progress("waiting for the machine's shell")
+                pipe.write(NUDGE)
             return await asyncio.wait_for(attempt.done, timeout)
         except asyncio.TimeoutError:
             await pipe.close()

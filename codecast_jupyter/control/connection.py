@@ -291,8 +291,9 @@ class Connection:
                 spare = None
             silent.clear()
             self._set("online", None)
-        self.current = None
         why = link.closed.result()
+        await link.close()
+        self.current = None
         self._set("reconnecting", why)
         self._tell(self._listener.link_down(why))
         return spare

@@ -166,13 +166,7 @@ def judge(resolved: Resolved, known: KnownKeys, key: asyncssh.SSHKey) -> Codecas
         "name": resolved.name,
     }
     if key in known.revoked:
-        return CodecastError(
-            "changed_host_key",
-            f"The host key of {where} is marked as revoked.",
-            "Do not connect. Ask whoever runs the machine.",
-            f"{kind} {offered}",
-            {**data, "revoked": True},
-        )
+        return revoked(resolved, f"{kind} {offered}")
     if key in known.trusted:
         return None
     if known.trusted:
@@ -191,6 +185,17 @@ def judge(resolved: Resolved, known: KnownKeys, key: asyncssh.SSHKey) -> Codecas
         "Compare the fingerprint with what the machine's administrator says, then accept it.",
         f"{kind} {offered}",
         data,
+    )
+
+
+def revoked(resolved: Resolved, detail: str) -> CodecastError:
+    """The host showed a key that is marked as stolen or retired."""
+    return CodecastError(
+        "changed_host_key",
+        f"The host key of {resolved.hostname} port {resolved.port} is marked as revoked.",
+        "Do not connect. Ask whoever runs the machine.",
+        detail,
+        {"host": resolved.hostname, "port": resolved.port, "name": resolved.name, "revoked": True},
     )
 
 

@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from codecast_agent.protocol import wire
 from codecast_agent.protocol.errors import CodecastError
 
 from .bootstrap import Booted
-from .pipes import PipeEnd
+from .pipes import CLOSE_TIMEOUT, PipeEnd
 
 Sink = Callable[[bytes], None]
 HELLO_TIMEOUT = 30.0  # seconds
@@ -26,7 +26,11 @@ MAX_PINGS = 8  # unanswered at once: more would only fill buffers
 
 
 class Link:
-    """Use `await Link.open(...)`. All methods belong to the loop that opened it."""
+    """Use `await Link.open(...)`. All methods belong to the loop that opened it.
+
+    `closed` tells that it has ended, and why; whoever opened it calls `close` then too, which
+    ends the pipe.
+    """
 
     def __init__(self, booted: Booted) -> None:
         self.hello: dict[str, Any] = {}
@@ -50,7 +54,8 @@ class Link:
         self._paused = False
         self._pings: asyncio.Task[None] | None = None
         self._measuring: set[asyncio.Task[None]] = set()
-        self._closers: list[Callable[[], Any]] = []
+        self._end_carrier: Callable[[], None] | None = None
+        self._carrier_ended: Callable[[], Awaitable[None]] | None = None
         booted.listen(self._data, self._pipe_closed)
 
     @classmethod
@@ -147,9 +152,10 @@ class Link:
 
     # ending
 
-    def add_closer(self, closer: Callable[[], Any]) -> None:
-        """Called when the link has ended: what else must go with it (the SSH connection)."""
-        self._closers.append(closer)
+    def carries(self, end: Callable[[], None], ended: Callable[[], Awaitable[None]]) -> None:
+        """What must go with the link (the SSH connection): `end` is called when it has ended,
+        and `close` waits for `ended`."""
+        self._end_carrier, self._carrier_ended = end, ended
 
     def stderr_tail(self) -> str:
         return self._pipe.stderr_tail()
@@ -158,6 +164,9 @@ class Link:
         """End the link and its relay. Pending calls fail with `why`."""
         self._end(why or CodecastError("link_lost", "The connection was closed."))
         await self._pipe.close()
+        if self._carrier_ended is not None:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._carrier_ended(), CLOSE_TIMEOUT)
 
     def _pipe_closed(self, end: PipeEnd) -> None:
         detail = "\n".join(filter(None, [end.words(), self._pipe.stderr_tail()]))
@@ -182,8 +191,8 @@ class Link:
                 future.exception()  # the caller may be gone already
         self._sinks.clear()
         self._subscribed.clear()
-        for closer in self._closers:
-            closer()
+        if self._end_carrier is not None:
+            self._end_carrier()
 
     def _lost(self) -> CodecastError:
         why = self.closed.result()
@@ -214,9 +223,6 @@ class Link:
                     detail=f"{type(error).__name__}: {error}",
                 )
             )
-            closing = asyncio.get_running_loop().create_task(self._pipe.close())
-            self._closers.append(closing.result)  # held until done
-            return
 
     def _message(self, message: dict[str, Any]) -> None:
         if "method" in message:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import tempfile
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def pipe(resolved: Resolved) -> ProcessPipe:
     return ProcessPipe(
         arguments(resolved),
         explain=lambda status, words: explain(resolved, status, words),
+        ends_at=signal.SIGTERM,
     )
 
 

@@ -176,6 +176,7 @@ class ProcessPipe(Pipe):
 
     It leads a process group of its own, so that a Ctrl-C at the server's terminal is not for it.
     `explain(status, stderr)` may know that an end was a failure of the way and not of the command.
+    `ends_at` is sent at `close` to a process that the end of its input does not end at once.
     """
 
     def __init__(
@@ -183,9 +184,11 @@ class ProcessPipe(Pipe):
         argv: Sequence[str],
         environment: Mapping[str, str] | None = None,
         explain: Callable[[int | None, str], CodecastError | None] = lambda status, words: None,
+        ends_at: signal.Signals | None = None,
     ) -> None:
         super().__init__()
         self._explain = explain
+        self._ends_at = ends_at
         self._argv = list(argv)
         self._environment = dict(os.environ if environment is None else environment)
         self._transport: asyncio.SubprocessTransport | None = None
@@ -239,7 +242,10 @@ class ProcessPipe(Pipe):
             return
         stdin = self._part(0)
         if stdin is not None:
-            stdin.close()  # what a relay and `ssh` end at
+            stdin.close()  # what a relay ends at
+        if self._ends_at is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._transport.send_signal(self._ends_at)
         try:
             await asyncio.wait_for(self._closed.wait(), CLOSE_TIMEOUT)
         except asyncio.TimeoutError:

@@ -102,9 +102,10 @@ class SshRoute:
             link = await Link.open(booted, self.hub)
         except BaseException:
             made.abort()
+            await made.ended()
             raise
         made.settled()
-        link.add_closer(made.abort)
+        link.carries(made.abort, made.ended)
         return link
 
     async def _through_openssh(self, resolved: Resolved, progress: Progress, why: str) -> Link:

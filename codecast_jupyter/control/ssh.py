@@ -12,10 +12,10 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncssh
 
@@ -51,7 +51,8 @@ class SshConnection:
 
     connection: asyncssh.SSHClientConnection
     environment: dict[str, str]
-    _under: list[Callable[[], Any]]
+    _under: list[SshConnection] = field(default_factory=list)
+    _proxy: ssh_options.ProxyProcess | None = None
     _quickack: asyncio.Task[None] | None = None
 
     def settled(self) -> None:
@@ -63,8 +64,18 @@ class SshConnection:
         """End it at once, hops too."""
         self.settled()
         self.connection.abort()
-        for close in reversed(self._under):
-            close()
+        if self._proxy is not None:
+            self._proxy.kill()
+        for hop in reversed(self._under):
+            hop.abort()
+
+    async def ended(self) -> None:
+        """After `abort`: nothing of it is left here, neither sockets nor processes."""
+        await self.connection.wait_closed()
+        if self._proxy is not None:
+            await self._proxy.ended()
+        for hop in self._under:
+            await hop.ended()
 
 
 class Patience:
@@ -141,12 +152,13 @@ async def _connect(
         tunnel = first.connection if first is not None else None
         made = await _login(resolved, context, ask, tunnel, tcp_timeout)
         if first is not None:
-            made._under[:0] = [*first._under, first.connection.abort]
+            made._under.append(first)
             made._quickack = first._quickack
         return made
     except BaseException:
         if first is not None:
             first.abort()
+            await first.ended()
         raise
 
 
@@ -208,7 +220,6 @@ class _Login:
         self.ask = ask
         self.tunnel = tunnel
         self.where = f"{resolved.hostname} port {resolved.port}"
-        self.closers: list[Callable[[], Any]] = []
         self.proxy: ssh_options.ProxyProcess | None = None
         self.known = host_keys.KnownKeys()
         self.failure: CodecastError | None = None  # what our callbacks found out
@@ -226,13 +237,17 @@ class _Login:
             self.known = await asyncio.to_thread(host_keys.look_up, resolved, address)
             connection = await self._handshake(sock, keys)
             return SshConnection(
-                connection, ssh_options.environment(resolved), self.closers, quickack
+                connection,
+                ssh_options.environment(resolved),
+                _proxy=self.proxy,
+                _quickack=quickack,
             )
         except BaseException as error:
             if quickack is not None:
                 quickack.cancel()
-            for close in self.closers:
-                close()
+            if self.proxy is not None:
+                self.proxy.kill()
+                await self.proxy.ended()
             if isinstance(error, (asyncssh.Error, OSError, ValueError)):
                 raise self._explain(error, keys) from None
             raise
@@ -245,7 +260,6 @@ class _Login:
             return None
         if self.resolved.proxy_command:
             self.proxy = ssh_options.ProxyProcess(self.resolved.proxy_command)
-            self.closers.append(self.proxy.close)
             return await self.proxy.start()
         return await dial(self.resolved, self.tcp_timeout)
 
@@ -284,6 +298,8 @@ class _Login:
             words = f"{words}\nProxyCommand: {self.proxy.words()}"
         if isinstance(error, asyncssh.PermissionDenied):
             return self._denied(words, keys)
+        if isinstance(error, asyncssh.HostKeyNotVerifiable) and "revoked" in words:
+            return host_keys.revoked(resolved, words)
         if isinstance(error, asyncssh.HostKeyNotVerifiable):
             return CodecastError(
                 "changed_host_key",

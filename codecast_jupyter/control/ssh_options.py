@@ -194,10 +194,16 @@ class ProxyProcess:
     def words(self) -> str:
         return self._stderr.decode(errors="replace").strip()
 
-    def close(self) -> None:
+    def kill(self) -> None:
+        """End the command and what it started."""
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGTERM)
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def ended(self) -> None:
+        """After `kill`: its process is reaped and its last words are read."""
+        if self._reader is not None:
+            await self._reader
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ def boot(want, size):  # type: (str, int) -> None
                         piece = os.read(0, size - len(archive))
                         if not piece:
                             sys.exit(4)
-                        archive += piece
+                        # The hub nudges a silent shell with line ends; no archive begins so.
+                        archive = (archive + piece).lstrip(b"\n")
                     signal.alarm(0)
                     if hashlib.sha256(archive).hexdigest() != want:
                         say('{"error":{"code":"bootstrap_failed"}}')
