@@ -222,10 +222,5 @@ async def test_a_list_taken_before_a_removal_does_not_bring_the_session_back(hub
     assert await hub.sessions.destroy(session, actor=ANN)
     gate.set()
     await hub.sessions.start("gpu", "/w", name="other", actor=ANN)
-    await asyncio.wait_for(_quiet(hub), 20)
+    await until(lambda: not hub._tasks)
     assert [s["name"] for s in await hub.sessions.list(all=True)] == ["other"]
-
-
-async def _quiet(hub):
-    while hub._tasks:
-        await asyncio.sleep(0.01)
