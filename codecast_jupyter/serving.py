@@ -144,7 +144,7 @@ def spawn(log: Path, environment: dict[str, str] | None = None) -> subprocess.Po
         env.pop(name, None)
     with log.open("ab") as out:
         return subprocess.Popen(
-            [sys.executable, "-m", "codecast_jupyter.serving", str(free_port())],
+            [sys.executable, "-m", "codecast_jupyter.headless", str(free_port())],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -265,30 +265,3 @@ def _write_owner_only(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
-
-
-def headless(port: int) -> None:
-    """Be the server, until told to stop."""
-    from .app import CodecastApp
-
-    class Headless(CodecastApp):
-        """Codecast's extension and no other."""
-
-        load_other_extensions = False
-
-    Headless.launch_instance(  # type: ignore[no-untyped-call]
-        [
-            "--no-browser",
-            f"--ServerApp.port={port}",
-            "--ServerApp.port_retries=50",
-            "--ServerApp.ip=127.0.0.1",
-            "--ServerApp.allow_remote_access=False",
-            "--ServerApp.terminals_enabled=False",
-            f"--ServerApp.root_dir={Path.home()}",
-            "--allow-root",
-        ]
-    )
-
-
-if __name__ == "__main__":
-    headless(int(sys.argv[1]))

@@ -61,11 +61,15 @@ async def answer(context: Context, values: Values) -> Result:
         person = who(error.data)
         raise CodecastError(
             error.code,
-            f"It was answered already{' by ' + person if person else ''}.",
+            f"It was answered already{_by(person)}.",
             "Nothing was changed by this answer.",
             data=error.data,
         ) from error
     return Answered(resolved, f"{one_line(request.get('title', ''), 60)}: {told(request, body)}")
+
+
+def _by(person: str) -> str:
+    return f" {person}" if person.startswith("on ") else f" by {person}" if person else ""
 
 
 def _which(opened: Sequence[Json], found: Sequence[Json], words: list[str], session: str) -> Json:

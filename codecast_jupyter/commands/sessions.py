@@ -122,7 +122,7 @@ def _status(session: Json) -> str:
 async def show(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     last = int(session.get("last_seq") or 0)
-    count = values["events"]
+    count = TAIL // 5 if values["events"] is None else values["events"]
     events = await history(context, session["id"], max(0, last - count), last) if count else []
     prompts = await context.client.prompts(session["id"])
     requests = await context.client.requests(session["id"])
@@ -132,7 +132,7 @@ async def show(context: Context, values: Values) -> Result:
         [
             p
             for p in prompts
-            if p.get("state") in ("stored", "delivered", "queued", "running", "unknown")
+            if p.get("state") in ("stored", "delivered", "queued")
         ],
         [r for r in requests if r.get("outcome", "open") == "open"],
     )

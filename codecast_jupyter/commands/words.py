@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 from collections.abc import Mapping
@@ -95,6 +96,13 @@ def name(session: Mapping[str, Any]) -> str:
 
 
 def who(person: Mapping[str, Any]) -> str:
-    """`alice on telegram`, as far as it is known."""
+    """`alice on telegram`, as far as it is known.
+
+    A Jupyter server with a token but no accounts calls people by 32 random digits: no name.
+    """
     by, where = person.get("by"), person.get("where")
+    if by and re.fullmatch("[0-9a-f]{32}", str(by)):
+        by = None
+    if by is None and where:
+        return f"on {where}"
     return " on ".join(str(part) for part in (by, where) if part)

@@ -271,8 +271,12 @@ def resolution(data: Json) -> Text:
     if answer.get("message"):
         text.append(f": {one_line(answer['message'], 200)}")
     person = who(answer)
-    text.append(f"  by {safe(person)}" if person else "", "dim")
+    text.append(f"  {_by(person)}" if person else "", "dim")
     return text
+
+
+def _by(person: str) -> str:
+    return safe(person if person.startswith("on ") else f"by {person}")
 
 
 def problem(error: Json, style: str = "red") -> Text:
@@ -371,7 +375,7 @@ def process_state(data: Json) -> RenderableType | None:
         words += f" with exit code {data['code']}"
     person = who(data)
     line = Text(
-        "— " + words + (f" by {safe(person)}" if person else ""),
+        "— " + words + (f" {_by(person)}" if person else ""),
         "dim" if state == "stopped" else "red",
     )
     return Group(line, problem(data["error"])) if data.get("error") else line

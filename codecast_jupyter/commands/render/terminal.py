@@ -224,7 +224,7 @@ def requests(result: r.Requests) -> RenderableType:
         )
         head = Text(safe(session), "bold")
         opened = age(request.get("opened"))
-        head.append(f"  {request.get('request')}" + (f"  {opened} ago" if opened else ""), "dim")
+        head.append(f"  {request.get('request')}" + (f"  {opened} ago" if opened not in ("", "now") else ""), "dim")
         parts += [head, Padding(entries.request(request), (0, 0, 0, 2))]
         parts.append(Text(f"  answer: codecast answer {safe(session)} CHOICE\n", "dim"))
     return Group(*parts)
