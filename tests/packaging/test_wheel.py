@@ -101,8 +101,10 @@ def test_installed_wheel_is_found_by_server_and_lab_without_node(
     home = tmp_path / "venv"
     venv.create(home, with_pip=False, symlinks=True)
     site = next(home.glob("lib/python*/site-packages"))
+    # the pip of this environment works on that one: `--prefix` would uninstall what is here
+    pip = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python")]
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--prefix", home, wheel],
+        [*pip, "install", "-q", "--no-deps", "--no-index", wheel],
         check=True,
         env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"},
     )
