@@ -134,7 +134,7 @@ def commands(wanted: Archive, python: str | None = None) -> list[str]:
     where = " ".join(_sh_word(p) for p in ((python,) if python else PYTHONS))
     error = '{\\"error\\":{\\"code\\":\\"no_python\\"}}'
     wrapped = (
-        f'exec /bin/sh -c \'for p in {where}; do command -v "$p" >/dev/null 2>&1 && '
+        f'exec /bin/sh -c \'for p in {where}; do p=$(command -v "$p") && [ -x "$p" ] && '
         f'exec "$p" -I -S -c "{run}"; done; printf "\\n\\036codecast {error}\\n"\''
     )
     plain = f"python3 -I -S -c '{run}'".replace('\\"', '"')

@@ -97,16 +97,16 @@ class Watcher:
         self.seen.append((what, value))
         self.changed.set()
 
-    async def link_up(self, machine: Any, link: Any) -> None:
+    async def link_up(self, who: Any, link: Any) -> None:
         self._add("up", link)
 
-    async def link_down(self, machine: Any, error: Any) -> None:
+    async def link_down(self, who: Any, error: Any) -> None:
         self._add("down", error)
 
-    def machine_changed(self, machine: Any) -> None:
-        self._add("state", (machine.name, machine.state, machine.error))
+    def machine_changed(self, who: Any) -> None:
+        self._add("state", (who.name, who.state, who.error))
 
-    def session_changed(self, machine: Any, params: dict[str, Any]) -> None:
+    def session_changed(self, who: Any, params: dict[str, Any]) -> None:
         self._add("session", params)
 
     def of(self, what: str) -> list[Any]:
