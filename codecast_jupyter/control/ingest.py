@@ -149,7 +149,7 @@ def fields(payload: str | bytes) -> dict[str, Any] | None:
     """The event's fields but `type`; None where it is no object."""
     try:
         data = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict):
         return None

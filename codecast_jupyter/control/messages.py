@@ -95,8 +95,10 @@ def _take(
     pieces: dict[tuple[str, str], _Piece], seq: int, time: float, type: str, body: str
 ) -> None:
     try:
-        data: dict[str, Any] = json.loads(body)
-    except ValueError:
+        data: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(data, dict):
         return
     kind = _CHUNKS.get(type)
     if kind is not None:

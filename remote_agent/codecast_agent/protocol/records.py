@@ -61,7 +61,7 @@ def decode(line: bytes) -> Optional[Event]:
     try:
         data = json.loads(payload)
         kind = data.pop("type")
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
     return Event(seq, time_us / 1e6, str(kind), data)
 

@@ -89,12 +89,14 @@ class Decoder:
             if end < 0:
                 break
             if buffer[start] == 0x40:  # @
-                channel, length = buffer[start + 1 : end].split(b" ")
-                stop = end + 1 + int(length)
+                channel, length = map(int, buffer[start + 1 : end].split(b" "))
+                if not 0 <= length <= MAX_LINE:
+                    raise ValueError("a block of %d bytes" % length)
+                stop = end + 1 + length
                 if stop > len(buffer):
                     self._want = stop - start
                     break
-                yield Block(int(channel), buffer[end + 1 : stop])
+                yield Block(channel, buffer[end + 1 : stop])
                 start = stop
                 continue
             if end > start:
