@@ -1,0 +1,47 @@
+"""F12: 24 sessions dispatched at once: 24 start, and each answers its own prompt."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tests.fixtures.live import Talk, of_session
+from tests.fixtures.transcripts import assert_whole, text_of
+from tests.fixtures.world import World
+
+HOW_MANY = 24
+
+
+def test_24_dispatches_at_once(world: World, project: Path) -> None:
+    talks: dict[int, Talk] = {}
+    problems: list[Exception] = []
+
+    def dispatch(number: int) -> None:
+        cwd = project / str(number)
+        cwd.mkdir()
+        try:
+            talks[number] = world.talk(cwd, mode="auto", prompt=f"run echo I am {number}")
+        except Exception as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=dispatch, args=(number,)) for number in range(HOW_MANY)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(150)
+    assert not problems
+    assert sorted(talks) == list(range(HOW_MANY))
+    assert len({talk.id for talk in talks.values()}) == HOW_MANY
+
+    for number, talk in talks.items():
+        (id,) = talk.prompts()
+        talk.wait_prompt(id)
+        events = talk.events()
+        assert_whole(events)
+        assert "The command ended with code 0." in text_of(events)
+        done = [e for e in events if e["type"] == "tool_call_update" and e["status"] == "completed"]
+        assert f"I am {number}\n" in str(done[-1]["content"][0]["text"])
+    names = {session["name"] for session in world.api.get("/sessions")}
+    assert len(names) >= HOW_MANY
+    assert len(world.ground.supervisors()) == HOW_MANY
+    assert all(len(of_session(talk.id)) == 1 for talk in talks.values())
