@@ -12,6 +12,7 @@ from ..protocol.errors import CodecastError
 from .acp_content import Content
 from .acp_settings import Settings
 from .contract import Answer, Host
+from .forms import Form
 from .lines import obj, text_of
 from .quirks import Quirks
 
@@ -95,12 +96,10 @@ class Requests:
 
     def form(self, native: Any, params: Dict[str, Any]) -> bool:
         """`elicitation/create`; False where the form cannot be shown as questions."""
-        form = _Form(obj(obj(params.get("requestedSchema")).get("properties")))
         message = text_of(params.get("message"))
+        form = Form(params.get("requestedSchema"), message)
         if params.get("mode", "form") != "form" or not form.questions:
             return False
-        if len(form.questions) == 1 and message:
-            form.questions[0]["text"] = message
 
         def build(answer: Answer) -> Dict[str, Any]:
             if answer.answers is None:
@@ -167,83 +166,6 @@ class Requests:
                 entry["ends_turn"] = True
             options.append(entry)
         return options
-
-
-class _Form:
-    """A form's JSON schema as questions; `NAME_custom` is the free text of question NAME."""
-
-    def __init__(self, properties: Dict[str, Any]) -> None:
-        self._schemas = {name: obj(schema) for name, schema in properties.items()}
-        self._values: Dict[str, Dict[str, Any]] = {}  # question -> label -> value
-        self.questions: List[Dict[str, Any]] = []
-        for name, schema in self._schemas.items():
-            if name.endswith("_custom") and name[: -len("_custom")] in self._schemas:
-                continue
-            self._values[name] = {}
-            options = []
-            for choice in _choices(schema):
-                self._values[name][choice["label"]] = choice.pop("value")
-                options.append(choice)
-            question = {
-                "id": name,
-                "text": text_of(schema.get("description")) or text_of(schema.get("title")) or name,
-                "options": options,
-                "multiple": schema.get("type") == "array",
-                "free_text": not options or name + "_custom" in self._schemas,
-            }
-            if text_of(schema.get("title")):
-                question["header"] = schema["title"]
-            self.questions.append(question)
-
-    def content(self, answers: Dict[str, List[str]]) -> Dict[str, Any]:
-        """The form's values. Raises CodecastError("bad_request")."""
-        found: Dict[str, Any] = {}
-        for name, given in answers.items():
-            if name not in self._values:
-                raise CodecastError("bad_request", "there is no question %r" % name)
-            labels = self._values[name]
-            known = [labels[label] for label in given if label in labels]
-            own = "\n".join(label for label in given if label not in labels)
-            schema = self._schemas[name]
-            if own and labels:
-                if name + "_custom" not in self._schemas:
-                    raise CodecastError(
-                        "bad_request", "%r is no choice" % own, "Choose: " + ", ".join(labels)
-                    )
-                found[name + "_custom"] = own
-            elif own:
-                found[name] = _typed(own, text_of(schema.get("type")))
-            if known:
-                found[name] = known if schema.get("type") == "array" else known[0]
-        return found
-
-
-def _choices(schema: Dict[str, Any]) -> List[Dict[str, Any]]:
-    if schema.get("type") == "boolean":
-        return [{"label": "Yes", "value": True}, {"label": "No", "value": False}]
-    source = obj(schema.get("items")) if schema.get("type") == "array" else schema
-    found: List[Dict[str, Any]] = []
-    for item in source.get("oneOf") or source.get("anyOf") or []:
-        entry = obj(item)
-        if "const" in entry:
-            choice = {"label": str(entry.get("title", entry["const"])), "value": entry["const"]}
-            if text_of(entry.get("description")):
-                choice["description"] = entry["description"]
-            found.append(choice)
-    for value in source.get("enum") or []:
-        found.append({"label": str(value), "value": value})
-    return found
-
-
-def _typed(text: str, kind: str) -> Any:
-    try:
-        if kind == "integer":
-            return int(text)
-        if kind == "number":
-            return float(text)
-    except ValueError:
-        raise CodecastError("bad_request", "%r is no %s" % (text, kind)) from None
-    return text
 
 
 def _selected(option: str) -> Dict[str, Any]:

@@ -183,7 +183,10 @@ def _entry(name: str, cli: Cli, env: Dict[str, str]) -> Dict[str, Any]:
 def _demo() -> List[str]:
     """Our own agent, from the directory this very file is in; `-I -S` as the relay itself."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from codecast_agent.clis.demo import main; main()"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        " from codecast_agent.clis.demo import main; main()"
+    )
     return [sys.executable, "-I", "-S", "-c", code, root]
 
 

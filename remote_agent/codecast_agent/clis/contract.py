@@ -38,6 +38,7 @@ class Launch(NamedTuple):
     fork: bool  # resume into a new conversation
     command: List[str]  # how the CLI is called: the found program, or a configured argv
     env: Dict[str, str]
+    cost_usd: float = 0.0  # what the session has cost before this process
 
 
 class Process(NamedTuple):

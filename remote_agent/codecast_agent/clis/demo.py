@@ -258,7 +258,9 @@ class Agent:
             elif "method" in message:
                 if message["method"] == "session/prompt":
                     # a cancel counts from here: a stale one must not end this prompt
-                    session = self._sessions.get(str((message.get("params") or {}).get("sessionId")))
+                    session = self._sessions.get(
+                        str((message.get("params") or {}).get("sessionId"))
+                    )
                     if session is not None:
                         session.cancelled.clear()
                 self._work.put(message)

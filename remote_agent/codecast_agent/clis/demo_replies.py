@@ -60,7 +60,8 @@ class _Turn:
         line = " ".join(text.split())[:500]
         self._agent.say(self._session, "No AI here: I only take notes.", thought=True)
         yield from self._words(
-            "Hello, this is the demo CLI (no AI). I can append your words to %s, if you like. " % NOTES
+            "Hello, this is the demo CLI (no AI). I can append your words to %s, if you like. "
+            % NOTES
         )
         old = self._load(NOTES)
         yield from self._edit(NOTES, old, (old or "# Notes of the demo\n\n") + "- " + line + "\n")

@@ -33,8 +33,11 @@ def from_patch(patch: Any, path: str, created: bool = False) -> str:
     for hunk in patch if isinstance(patch, list) else []:
         if not isinstance(hunk, dict) or not isinstance(hunk.get("lines"), list):
             continue
-        numbers = [hunk.get(name) for name in ("oldStart", "oldLines", "newStart", "newLines")]
-        if not all(isinstance(number, int) for number in numbers):
+        numbers: List[int] = []
+        for name in ("oldStart", "oldLines", "newStart", "newLines"):
+            if isinstance(hunk.get(name), int):
+                numbers.append(hunk[name])
+        if len(numbers) != 4:
             continue
         out.append("@@ -%d,%d +%d,%d @@\n" % tuple(numbers))
         out.extend(str(line) + "\n" for line in hunk["lines"])
