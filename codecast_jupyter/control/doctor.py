@@ -7,6 +7,7 @@ person sees at once how far it goes.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "directory": ("no_place", "disk_full"),
     "agent": ("protocol_mismatch", "internal"),
 }
-AFTER = ("latency", "processes", "disk", "path", "clis")
+AFTER = ("latency", "processes", "disk", "clis")
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,7 @@ def _connected(machine: Machine, link: Link) -> Iterator[Check]:
     else:
         yield Check("shell", "ok", "The shell runs our command and prints nothing else.")
     yield Check("python", "ok", f"Python {hello.get('python')} runs our agent.")
-    home = str(hello.get("home", ""))
-    if link.root.startswith(f"{home}/"):
+    if not re.fullmatch(r"/(var/tmp|tmp|dev/shm)/codecast-\d+", link.root):
         yield Check("directory", "ok", f"Our files are in {link.root}.")
     else:
         yield Check(
@@ -203,7 +203,7 @@ def _info(info: dict[str, Any]) -> Iterator[Check]:
     else:
         yield Check("processes", "ok", "What we start goes on when the connection ends.")
     disk = info.get("disk")
-    free = disk.get("free") if isinstance(disk, dict) else None
+    free = disk.get("available") if isinstance(disk, dict) else None
     if not isinstance(free, (int, float)):
         yield Check("disk", "skipped", "The machine does not tell how full its disk is.")
     elif free < LOW_DISK:
@@ -219,14 +219,23 @@ def _info(info: dict[str, Any]) -> Iterator[Check]:
 
 def _clis(clis: list[dict[str, Any]]) -> Iterator[Check]:
     found = [cli for cli in clis if cli.get("found")]
-    if not found:
+    missing = "\n".join(
+        f"{cli['name']}: {cli['install']}"
+        for cli in clis
+        if not cli.get("found") and cli.get("install")
+    )
+    if all(cli.get("cli") == "demo" for cli in found):
         yield Check(
             "clis",
-            "error",
-            "No CLI that we know is installed there.",
-            "Install one, for instance: npm install -g @anthropic-ai/claude-code",
-            "\n".join(f"{cli['cli']}: {cli.get('install', '')}" for cli in clis),
+            "warning",
+            "No coding agent that we know is installed there.",
+            "Install one (see below), or name a command of your own under `agents` in"
+            " codecast.yaml.",
+            missing,
         )
+    else:
+        names = ", ".join(str(cli["name"]) for cli in found)
+        yield Check("clis", "ok", f"Found: {names}.", detail=missing and f"Not found:\n{missing}")
     for cli in found:
         name = f"cli {cli['cli']}"
         what = f"{cli.get('name', cli['cli'])} {cli.get('version') or '(version unknown)'}"
@@ -235,7 +244,7 @@ def _clis(clis: list[dict[str, Any]]) -> Iterator[Check]:
             hint = str(cli.get("login_hint") or "Log in there.")
             yield Check(name, "warning", f"{what}{where} is not logged in.", hint)
         else:
-            yield Check(name, "ok", f"{what}{where}.", str(cli.get("note") or ""))
+            yield Check(name, "ok", f"{what}{where}.", detail=str(cli.get("note") or ""))
 
 
 def _failed(name: str, error: CodecastError) -> list[Check]:

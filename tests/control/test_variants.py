@@ -36,7 +36,7 @@ class Variant:
 
 def small_home(size: str, then: str) -> str:
     return (
-        f"umount /home/dev; mount -t tmpfs -o size={size},mode=700,uid={private.DEV},gid={private.DEV}"
+        f"umount /home/dev; mount -t tmpfs -o size={size},mode=700,uid={private.DEV}"
         f" tmpfs /home/dev; {then}"
     )
 
