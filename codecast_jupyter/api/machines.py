@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..control.doctor import examine
 from .auth import permit
 from .base import ResourceHandler
 
@@ -70,9 +71,9 @@ class DoctorHandler(ResourceHandler):
     @permit("execute")  # it connects
     async def get(self, machine: str) -> None:
         self.query()
-        from ..control.doctor import examine
-
-        self.answer(await examine(self.hub.machines.get(machine)))
+        found = self.hub.machines.get(machine)
+        checks = await examine(found)
+        self.answer({"machine": found.name, "checks": [check.to_json() for check in checks]})
 
 
 class _RelayHandler(ResourceHandler):

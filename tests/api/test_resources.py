@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codecast_jupyter.control.doctor import Check
 from tests.api.conftest import Api, eventually
 from tests.fixtures.fake_hub import FakeHub
 
@@ -33,6 +34,17 @@ async def test_a_machine_is_written_used_and_removed(api: Api, hub: FakeHub) -> 
     assert (await api("DELETE", "/machines/{machine}", **gpu)).code == 204
     gone = await api("GET", "/machines/{machine}", **gpu)
     assert (gone.code, gone.json["code"]) == (404, "not_found")
+
+
+async def test_the_doctors_findings_are_told(api: Api, monkeypatch: Any) -> None:
+    async def examine(machine: Any) -> list[Check]:
+        return [Check("settings", "ok", "fine"), Check("login", "error", "no", "add a key")]
+
+    monkeypatch.setattr("codecast_jupyter.api.machines.examine", examine)
+    answer = await api("GET", "/machines/{machine}/doctor", machine="local")
+    assert answer.json["machine"] == "local"
+    assert [check["status"] for check in answer.json["checks"]] == ["ok", "error"]
+    assert answer.json["checks"][1]["hint"] == "add a key"
 
 
 async def test_what_the_relay_tells_is_asked_with_the_querys_values(api: Api, hub: FakeHub) -> None:

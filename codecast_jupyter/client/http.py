@@ -1,0 +1,148 @@
+"""Requests to the API. Every failure is a CodecastError, the server's or one that says that
+the server does not answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPResponse
+from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError, SimpleAsyncHTTPClient
+
+from codecast_agent.protocol.errors import CodecastError
+
+from .discovery import Connection
+
+CONNECT = 10.0  # seconds
+ANSWER = 300.0  # seconds: a start may bring the agent to a machine far away
+LARGEST = 256 << 20  # bytes of an answer
+
+
+class Http:
+    """One connection pool. Belongs to the loop on which it is first used."""
+
+    def __init__(self, surface: str) -> None:
+        self.surface = surface
+        self._client: AsyncHTTPClient | None = None
+
+    async def call(
+        self,
+        connection: Connection,
+        verb: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        timeout: float = ANSWER,
+    ) -> Any:
+        """The answer's JSON; None for an empty one."""
+        if self._client is None:
+            # by this class, whatever the process has configured: limits are its alone
+            self._client = SimpleAsyncHTTPClient(
+                force_instance=True, max_clients=100, max_buffer_size=LARGEST
+            )
+        url = connection.api(path)
+        given = {key: _text(value) for key, value in (query or {}).items() if value is not None}
+        if given:
+            url += "?" + urlencode(given)
+        request = HTTPRequest(
+            url,
+            method=verb,
+            headers={**connection.headers, **self.headers},
+            body=None if body is None else json.dumps(body),
+            allow_nonstandard_methods=True,  # POST without a body, DELETE with none
+            connect_timeout=CONNECT,
+            request_timeout=timeout,
+            follow_redirects=False,  # a login page is no answer
+        )
+        try:
+            response = await self._client.fetch(request, raise_error=False)
+        except (HTTPError, OSError) as error:
+            raise silent(connection, error, verb) from error
+        return _answer(connection, response)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/json", "X-Codecast-Surface": self.surface}
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def path(template: str, **names: str) -> str:
+    """A path of the API with its names percent-encoded."""
+    return template.format(**{key: quote(str(value), safe="") for key, value in names.items()})
+
+
+class Unsent(CodecastError):
+    """`unreachable`: nothing of the request got to a server."""
+
+
+class Lost(CodecastError):
+    """`link_lost`: the server went away under the request, which it may have done or not."""
+
+
+def silent(connection: Connection, error: Exception, verb: str = "GET") -> CodecastError:
+    """No answer, as the error that tells why."""
+    look = "" if verb == "GET" else "Look whether it was done before you ask again."
+    if isinstance(error, HTTPTimeoutError) and "during request" in str(error):
+        return CodecastError(
+            "link_lost", f"The Jupyter server at {connection.url} did not answer in time.", look
+        )
+    if isinstance(error, (HTTPStreamClosedError, ConnectionResetError, BrokenPipeError)):
+        return Lost(
+            "link_lost", f"The Jupyter server at {connection.url} went away while asked.", look
+        )
+    return Unsent(
+        "unreachable",
+        f"The Jupyter server at {connection.url} does not answer.",
+        "Is it running? Set CODECAST_URL and CODECAST_TOKEN to reach another one.",
+        str(error),
+    )
+
+
+def refused(connection: Connection, status: int, body: bytes = b"") -> CodecastError:
+    """An answer that is no success, as the error it tells."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if isinstance(told, dict) and "code" in told:
+        return CodecastError.from_json(told)
+    if status in (301, 302, 303, 401, 403):
+        return CodecastError(
+            "forbidden",
+            f"The Jupyter server at {connection.url} does not accept our token.",
+            "Set CODECAST_TOKEN (`jupyter server list` shows it).",
+        )
+    if status == 404:
+        return CodecastError(
+            "not_found",
+            f"The server at {connection.url} has no Codecast.",
+            "Install codecast-jupyter there: `jupyter server extension list` must show it.",
+        )
+    text = body[:500].decode("utf-8", "replace")
+    return CodecastError("internal", f"The server at {connection.url} answered {status}.", "", text)
+
+
+def _answer(connection: Connection, response: HTTPResponse) -> Any:
+    if not 200 <= response.code < 300:
+        raise refused(connection, response.code, response.body or b"")
+    if not response.body:
+        return None
+    kind = response.headers.get("Content-Type", "")
+    if not kind.startswith("application/json"):
+        return response.body.decode("utf-8", "replace")
+    return json.loads(response.body)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ",".join(map(str, value))
+    return str(value)
