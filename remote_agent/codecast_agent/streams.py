@@ -32,10 +32,13 @@ class Lines:
         first = self.rest()
         lines = data[end + 1 :].split(b"\n")
         self._keep(lines.pop())
-        if isinstance(first, int):
-            return lines, [first]
-        lines.insert(0, first)
-        return lines, []
+        too_long = [first] if isinstance(first, int) else []
+        if isinstance(first, bytes):
+            lines.insert(0, first)
+        if len(data) > self._limit:
+            too_long += [len(line) for line in lines if len(line) > self._limit]
+            lines = [line for line in lines if len(line) <= self._limit]
+        return lines, too_long
 
     def rest(self) -> "bytes | int":
         """What came after the last line end, at the end of the stream: bytes, or a length."""

@@ -1,0 +1,98 @@
+"""A full disk: the CLI waits, prompts are refused with the reason, nothing is lost."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from codecast_agent.protocol import records
+from codecast_agent.protocol.errors import CodecastError
+from tests.fixtures.agent import RelayProcess, clean_sessions, marked, until
+
+from .conftest import Talk, begin
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "small"
+    path.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", path], check=True)
+    try:
+        with clean_sessions(path):
+            yield path
+    finally:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+@pytest.fixture
+def talk(disk: Path, new_relay: Callable[..., RelayProcess], tmp_path: Path) -> Talk:
+    return begin(new_relay(root=disk), "s1", tmp_path)
+
+
+def full(disk: Path) -> bool:
+    return os.statvfs(disk).f_bavail == 0
+
+
+def test_output_waits_for_space_and_is_whole(talk: Talk, disk: Path) -> None:
+    prompt = talk.prompt("flood 20000")
+    until(lambda: full(disk), "the journal fills the disk")
+    with pytest.raises(CodecastError) as caught:
+        talk.prompt("say never", "refused")
+    assert caught.value.code == "disk_full"
+    assert "No space left" in caught.value.message and str(disk) in caught.value.hint
+    assert len(marked("s1")) == 1  # the CLI waits
+    subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
+    assert talk.ended(prompt) == "done"
+    assert len(talk.said()) == 20000
+    assert [int(text.split()[1]) for text in talk.said()] == list(range(20000))
+    assert bytes(talk.feed.bytes) == talk.relay.journal("s1")
+    assert b'"refused"' not in talk.relay.journal("s1")
+    assert talk.ask("say after") == "done"
+
+
+def test_refused_prompt_can_be_sent_again(talk: Talk, disk: Path) -> None:
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file, pytest.raises(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    refused = 0
+    while not refused:
+        try:
+            talk.prompt("say " + "x" * 3000, "p")
+            break
+        except CodecastError as problem:
+            assert problem.code == "disk_full"
+            refused += 1
+    assert refused
+    filler.unlink()
+    assert talk.relay.prompt("s1", "p", "say now") == {"state": "queued", "duplicate": False}
+    assert talk.ended("p") == "done"
+    assert talk.said() == ["now"]
+
+
+def test_stop_at_a_full_disk_kills_all_the_same(talk: Talk, disk: Path) -> None:
+    talk.prompt("spawn setsid\nflood 20000")
+    until(lambda: full(disk), "the journal fills the disk")
+    assert len(marked("s1")) == 2
+    talk.call("stop")
+    assert marked("s1") == []
+    subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
+    # what could not be said then is said by the burial
+    talk.feed.wait("turn_ended")
+    talk.feed.wait("session_state", after=3)
+    events = list(records.decode_block(talk.relay.journal("s1")))
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert talk.ask("say back") == "done"
+
+
+def test_killed_supervisor_at_a_full_disk(talk: Talk, disk: Path) -> None:
+    prompt = talk.prompt("flood 20000")
+    until(lambda: full(disk), "the journal fills the disk")
+    os.kill(talk.supervisor, 9)
+    subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
+    assert talk.ended(prompt) == "failed"
+    events = list(records.decode_block(talk.relay.journal("s1")))
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert bytes(talk.feed.bytes) == talk.relay.journal("s1")
