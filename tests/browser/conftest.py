@@ -45,9 +45,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, lab: JupyterServer) -> Iterator[Page]:
-    """A fresh page of Lab with the panel open; an error on the page fails the test."""
-    problems: list[str] = []
+def problems() -> list[str]:
+    """Errors of the page that nobody caught; what is left at the end fails the test."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, lab: JupyterServer, problems: list[str]) -> Iterator[Page]:
+    """A fresh page of Lab with the panel open."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.on("pageerror", lambda error: problems.append(str(error)))

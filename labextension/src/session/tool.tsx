@@ -49,7 +49,11 @@ export const Tool = React.memo(function Tool(props: { entry: IToolEntry }): JSX.
   }
   const isDiff = entry.content.some(block => block.type === 'diff');
   return (
-    <details className={className} data-status={entry.status} open={isDiff}>
+    <details
+      className={className}
+      data-status={entry.status}
+      open={isDiff && entry.status !== 'pending'}
+    >
       <summary className="jp-Codecast-toolLine">{line}</summary>
       <Details content={entry.content} input={isDiff ? undefined : entry.input} />
       {entry.output && <Rendered mimeType="application/vnd.jupyter.stdout" text={entry.output} />}

@@ -4,7 +4,7 @@ import React, { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { CommandIDs } from '../commands';
 import { IRequestEntry } from '../model/transcript';
 import { SessionModel } from '../model/session';
-import { useCodecast } from '../ui/context';
+import { Directory, useCodecast } from '../ui/context';
 import { useSignal } from '../ui/hooks';
 import { Problem } from '../ui/problem';
 import { cost, shortPath, statusWord } from '../ui/words';
@@ -29,7 +29,7 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
     (entry): entry is IRequestEntry => entry.kind === 'request' && entry.outcome === 'open'
   );
   return (
-    <>
+    <Directory.Provider value={session?.cwd ?? ''}>
       <Head model={model} />
       {!codecast.hub.isConnected && (
         <div className="jp-Codecast-banner">
@@ -72,7 +72,7 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
         </div>
       )}
       <Composer session={model.id} state={state} />
-    </>
+    </Directory.Provider>
   );
 }
 

@@ -18,6 +18,9 @@ export interface IContext {
 
 export const Context = createContext<IContext | null>(null);
 
+/** The directory of the session around a component: paths below it are shown relative to it. */
+export const Directory = createContext('');
+
 export function useCodecast(): IContext {
   const context = useContext(Context);
   if (!context) {
