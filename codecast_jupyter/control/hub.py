@@ -60,7 +60,8 @@ class Hub:
         self.config_path, self.data_dir, self.ssh_config = config_path, data_dir, ssh_config
         self.on_lifecycle: Callable[[str, dict[str, Any]], None] = lambda action, info: None
         self._make_machines: MakeMachines = make_machines or Machines
-        self._online: set[str] = set()
+        self._online: set[str] = set()  # machines with a link
+        self._silent: set[str] = set()  # those of them whose link does not answer
         self._versions: dict[int, tuple[str, int]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._keeping: set[str] = set()
@@ -121,7 +122,8 @@ class Hub:
     # -- for the parts
 
     def online(self, machine: str) -> bool:
-        return machine in self._online
+        """Whether its link answers: one that fell silent may stay so for long."""
+        return machine in self._online and machine not in self._silent
 
     def link_of(self, machine: str) -> Any | None:
         """The living link of a machine, if there is one."""
@@ -189,6 +191,7 @@ class Hub:
 
     async def link_up(self, machine: Any, link: Any) -> None:
         self._online.add(machine.name)
+        self._silent.discard(machine.name)
         self._machine_moved(machine)
         self.spawn(self._reconcile.machine(machine, link))
 
@@ -197,7 +200,11 @@ class Hub:
         self._machine_moved(machine)
 
     def machine_changed(self, machine: Any) -> None:
-        self.feed.changed(("machine", machine.name))
+        if (machine.state == "reconnecting") == (machine.name in self._silent):
+            self.feed.changed(("machine", machine.name))
+        else:
+            self._silent ^= {machine.name}
+            self._machine_moved(machine)
 
     def session_changed(self, machine: Any, params: dict[str, Any]) -> None:
         link = self.link_of(machine.name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import time
 import unicodedata
 from functools import partial
 from typing import Any
@@ -20,7 +21,8 @@ from .store import Store
 MARK, END = "\ue000", "\ue001"  # private characters around what was found, turned into `marks`
 SNIPPET = 24  # words
 FRESHEN = 40  # slices indexed before an answer, at most
-IDLE = 1.0  # seconds of calm before new events are indexed
+IDLE = 1.0  # seconds of calm before new events are indexed,
+PATIENCE = 30.0  # or, where there is none, so many
 
 _TOKEN = re.compile(r'(-?)"([^"]*)"?|(-?)([^\s"]+)')
 _UNSPACED = re.compile(
@@ -32,6 +34,7 @@ class Search:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._wanted = asyncio.Event()
+        self._last = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -40,6 +43,7 @@ class Search:
 
     def stored(self) -> None:
         """Events came that are not indexed."""
+        self._last = time.monotonic()
         self._wanted.set()
 
     async def close(self) -> None:
@@ -50,8 +54,10 @@ class Search:
     async def _run(self) -> None:
         while True:
             await self._wanted.wait()
-            await asyncio.sleep(IDLE)
             self._wanted.clear()
+            end = time.monotonic() + PATIENCE
+            while (calm := time.monotonic() - self._last) < IDLE and time.monotonic() < end:
+                await asyncio.sleep(IDLE - calm)
             await self.index()
 
     async def index(self, slices: int | None = None) -> None:
