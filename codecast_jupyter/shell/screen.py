@@ -146,7 +146,7 @@ class Screen:
         """Until `close`; at the end everything told is on the terminal and the live area is gone."""
         drawing = asyncio.create_task(self._draw())
         try:
-            await self.application.run_async(handle_sigint=False)
+            await self.application.run_async(handle_sigint=True)
         finally:
             drawing.cancel()
             self.end_words()

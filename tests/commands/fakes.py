@@ -72,14 +72,15 @@ class FakeClient:
     def __init__(self) -> None:
         self.known: dict[str, FakeSession] = {}
         self.calls: list[tuple[Any, ...]] = []
+        self.tasks: list[asyncio.Task[None]] = []
         self.machine_states: dict[str, str] = {"local": "online", "gpu-1": "offline"}
         self.obstacle: list[CodecastError] = []  # what the next connects fail with
         self.on_connection: Any = lambda error: None
 
     async def close(self) -> None:
-        for session in self.known.values():
-            if session.turn:
-                session.turn.cancel()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     # machines
 
@@ -255,6 +256,7 @@ class FakeClient:
         )
         before = found.turn
         found.turn = asyncio.create_task(self._turn(found, prompt, before))
+        self.tasks.append(found.turn)
         return dict(prompt)
 
     async def edit_prompt(self, session: str, prompt: str, content: str) -> Json:

@@ -24,14 +24,14 @@ class Terminal:
     """Runs `python argv...` in a pty. `text` is all output so far without escape sequences."""
 
     def __init__(
-        self, argv: list[str], env: dict[str, str] | None = None, size: tuple[int, int] = (30, 100)
+        self, argv: list[str], env: dict[str, str] | None = None, size: tuple[int, int] = (30, 100), cwd: Path | None = None
     ) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         path = os.pathsep.join([str(ROOT), str(ROOT / "remote_agent")])
         self.process = subprocess.Popen(
             [sys.executable, *argv],
-            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True, cwd=cwd,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": path, "COLUMNS": "", "LINES": "", **(env or {})},
         )  # fmt: skip
