@@ -8,6 +8,7 @@ written without spaces, which the index holds as one long word, are looked for a
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sqlite3
 import time
@@ -15,14 +16,18 @@ import unicodedata
 from functools import partial
 from typing import Any
 
+from codecast_agent.protocol.errors import CodecastError
+
 from . import messages
 from .store import Store
+
+log = logging.getLogger(__name__)
 
 MARK, END = "\ue000", "\ue001"  # private characters around what was found, turned into `marks`
 SNIPPET = 24  # words
 FRESHEN = 40  # slices indexed before an answer, at most
 IDLE = 1.0  # seconds of calm before new events are indexed,
-PATIENCE = 30.0  # or, where there is none, so many
+PATIENCE = 30.0  # and so many where there is no calm
 
 _TOKEN = re.compile(r'(-?)"([^"]*)"?|(-?)([^\s"]+)')
 _UNSPACED = re.compile(
@@ -55,10 +60,16 @@ class Search:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            end = time.monotonic() + PATIENCE
-            while (calm := time.monotonic() - self._last) < IDLE and time.monotonic() < end:
-                await asyncio.sleep(IDLE - calm)
-            await self.index()
+            since = time.monotonic()
+            for _ in range(int(PATIENCE / IDLE)):
+                await asyncio.sleep(IDLE)
+                if self._last < since:
+                    break
+                since = time.monotonic()
+            try:
+                await self.index()
+            except CodecastError as error:
+                log.warning("the index of words is behind: %s", error.message)
 
     async def index(self, slices: int | None = None) -> None:
         """Index what was stored, `slices` of it at most."""
