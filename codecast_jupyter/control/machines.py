@@ -17,12 +17,12 @@ from typing import Any, Protocol
 
 from codecast_agent.protocol.errors import CodecastError
 
-from . import config, ssh, ssh_config
+from . import config, ssh
 from .config import MachineConfig
 from .connection import Connection
 from .link import Link
 from .route import LocalRoute, SshRoute
-from .ssh_config import Overrides
+from .ssh_config import Hosts, Overrides, concrete_hosts, default_path
 
 LOCAL = "local"
 WATCH_EVERY = 2.0  # seconds between looks at the files
@@ -188,6 +188,7 @@ class Machines:
         self._local_python = local_python
         self._context = ssh.Context(ssh_config)
         self._machines: dict[str, Machine] = {}
+        self._hosts = Hosts()
         self._stamp: Any = None
         self._watcher: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -244,11 +245,11 @@ class Machines:
     # reading
 
     def _ssh_path(self) -> Path:
-        return self._ssh_config or ssh_config.default_path()
+        return self._ssh_config or default_path()
 
     def _stamps(self) -> Any:
         stamps = []
-        for path in [self.config_path, *ssh_config.files(self._ssh_path())]:
+        for path in [self.config_path, *sorted(self._hosts.watched)]:
             try:
                 status = path.stat()
                 stamps.append((str(path), status.st_mtime_ns, status.st_size, status.st_ino))
@@ -259,10 +260,10 @@ class Machines:
     def _refresh(self, force: bool = False) -> None:
         """Read the files again if they changed."""
         self._watch()
-        stamp = self._stamps()
-        if stamp == self._stamp and not force:
+        if self._stamps() == self._stamp and not force:
             return
-        self._stamp = stamp
+        self._hosts = concrete_hosts(self._ssh_path())
+        self._stamp = self._stamps()
         try:
             self.config = config.load(self.config_path)
             self.config_error = None
@@ -271,7 +272,7 @@ class Machines:
         wanted: dict[str, tuple[str, MachineConfig]] = {
             LOCAL: ("built-in", self.config.machines.get(LOCAL, MachineConfig()))
         }
-        for name in ssh_config.concrete_hosts(self._ssh_path()):
+        for name in self._hosts.names:
             wanted.setdefault(name, ("ssh_config", self.config.machines.get(name, MachineConfig())))
         for name, settings in self.config.machines.items():
             wanted.setdefault(name, ("codecast.yaml", settings))

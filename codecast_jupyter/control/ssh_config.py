@@ -16,13 +16,13 @@ import pwd
 import re
 import shlex
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codecast_agent.protocol.errors import CodecastError
 
 MAX_INCLUDE_DEPTH = 16  # OpenSSH's own
+_OF_HOSTS = re.compile(r"\s*(host|match|include)\b", re.IGNORECASE)
 RESOLVE_TIMEOUT = 20.0  # seconds; a `Match exec` may take its time
 
 
@@ -31,52 +31,52 @@ def default_path() -> Path:
     return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ssh" / "config"
 
 
-def concrete_hosts(path: Path) -> dict[str, str]:
-    """Host names without patterns, in the file's order, each with `FILE:LINE` where it stands."""
-    found: dict[str, str] = {}
-    for name, where in _hosts(path, path.parent, 0, set()):
-        found.setdefault(name, where)
+@dataclass
+class Hosts:
+    """Host names without patterns, in the file's order, each with the `FILE:LINE` where it stands.
+
+    `watched` are the files it was read from and the directories where an Include looks:
+    while none of them changes, neither do the hosts.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    watched: set[Path] = field(default_factory=set)
+
+
+def concrete_hosts(path: Path) -> Hosts:
+    """The hosts of a configuration and of all that it includes."""
+    found = Hosts()
+    _read_hosts(path, path.parent, 0, True, found)
     return found
 
 
-def files(path: Path) -> list[Path]:
-    """Every file the configuration is made of, to see when it changes."""
-    seen: set[Path] = set()
-    for _ in _hosts(path, path.parent, 0, seen):
-        pass
-    return sorted(seen | {path})
-
-
-def _hosts(path: Path, base: Path, depth: int, seen: set[Path]) -> Iterator[tuple[str, str]]:
-    if depth > MAX_INCLUDE_DEPTH:
-        return
+def _read_hosts(path: Path, base: Path, depth: int, holds: bool, found: Hosts) -> None:
+    """`holds`: whether blocks of this file hold for every host, as they do not in a file that is
+    included inside another host's block."""
+    found.watched.add(path)
     try:
         lines = path.read_text("utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return
-    seen.add(path)
-    conditional = False  # inside a block that does not hold for every host
+    always = True  # outside a block, or in one that holds for every host
     for number, line in enumerate(lines, 1):
-        words = split_line(line)
-        if not words:
+        if not _OF_HOSTS.match(line):
             continue
-        keyword, values = words[0].lower(), words[1:]
+        keyword, *values = split_line(line) or [""]
+        keyword = keyword.lower()
         if keyword == "host":
-            conditional = values != ["*"]
+            always = values == ["*"]
             for value in values:
-                if value and not any(char in value for char in "*?!") and value[0] != "-":
-                    yield value, f"{path}:{number}"
+                if holds and value and value[0] != "-" and not any(c in value for c in "*?!"):
+                    found.names.setdefault(value, f"{path}:{number}")
         elif keyword == "match":
-            conditional = [value.lower() for value in values] != ["all"]
-        elif keyword == "include":
+            always = [value.lower() for value in values] == ["all"]
+        elif keyword == "include" and depth < MAX_INCLUDE_DEPTH:
             for value in values:
                 pattern = base / Path(value).expanduser()
+                found.watched.add(pattern.parent)
                 for name in sorted(glob.glob(str(pattern))):  # noqa: PTH207 - absolute patterns
-                    # Blocks of a file included inside another host's block hold only for that host.
-                    inner = _hosts(Path(name), base, depth + 1, seen)
-                    for host in inner:
-                        if not conditional:
-                            yield host
+                    _read_hosts(Path(name), base, depth + 1, holds and always, found)
 
 
 def split_line(line: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -157,4 +156,4 @@ def test_unreadable_file_says_so(path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00machines")
     with pytest.raises(CodecastError, match="cannot be read"):
         config.load(path)
-    assert os.path.exists(path)
+    assert path.exists()

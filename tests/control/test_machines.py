@@ -36,6 +36,14 @@ async def test_changed_files_are_seen_without_being_asked(
     await watcher.until(lambda: ("new-one", "offline", None) in watcher.of("state"))
 
 
+def test_new_included_file_is_seen(machines: Machines, client: Client) -> None:
+    client.add_text(f"Include {client.directory}/more.d/*\n")
+    (client.directory / "more.d").mkdir()
+    assert names(machines) == ["local"]
+    (client.directory / "more.d" / "one").write_text("Host included\n")
+    assert names(machines) == ["local", "included"]
+
+
 def test_put_writes_the_file_and_says_more_of_a_host(
     machines: Machines, client: Client, place: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Passwords and one-time prompts: asked where the person is, remembered only where that is right."""
+"""Passwords and prompts: asked where the person is, remembered only where that is right."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_concrete_hosts_in_order_with_their_lines(config: Path) -> None:
-    found = concrete_hosts(config)
+    found = concrete_hosts(config).names
     assert list(found) == [
         "alpha",
         "beta",
@@ -68,14 +68,14 @@ def test_concrete_hosts_in_order_with_their_lines(config: Path) -> None:
 
 
 def test_files_of_the_configuration(config: Path) -> None:
-    names = {path.name for path in ssh_config.files(config)}
-    assert {"config", "a.conf", "b.conf", "absolute.conf", "always.conf"} <= names
+    names = {path.name for path in concrete_hosts(config).watched}
+    assert {"config", "conf.d", "a.conf", "b.conf", "absolute.conf", "always.conf"} <= names
 
 
 def test_include_that_includes_itself_ends(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text("Include config\nHost one\n")
-    assert list(concrete_hosts(path)) == ["one"]
+    assert list(concrete_hosts(path).names) == ["one"]
 
 
 async def test_settings_are_those_of_ssh_g(tmp_path: Path) -> None:
