@@ -2,7 +2,7 @@
 
 import json
 import socket
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from .loop import Call, Loop
 from .protocol import wire
@@ -29,6 +29,7 @@ class Link:
         self._lines = Lines(wire.MAX_LINE)
         self._calls: Dict[int, Waiter] = {}
         self._count = 0
+        self._mourners: List[Call] = []
         self.open = True
         self._out = Outbox(loop, connection.fileno(), self.close)
         loop.reader(connection.fileno(), self._read)
@@ -41,6 +42,13 @@ class Link:
         self._count += 1
         self._calls[self._count] = waiter
         self._out.put(wire.request(self._count, method, params))
+
+    def when_lost(self, call: Call) -> None:
+        """Call once the supervisor is gone."""
+        if self.open:
+            self._mourners.append(call)
+        else:
+            call()
 
     def _read(self) -> None:
         try:
@@ -87,3 +95,5 @@ class Link:
         for waiter in calls.values():
             waiter.refuse(LOST)
         self._lost()
+        for call in self._mourners:
+            call()

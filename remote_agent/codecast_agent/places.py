@@ -61,8 +61,13 @@ def roots(own: str) -> List[str]:
 def sessions_directory(root: str) -> str:
     """Where this machine's sessions lie below a root; made when it is not there."""
     name = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname()) or "unnamed"
-    path = "%s/hosts/%s/sessions" % (root, name.lstrip(".") or "unnamed")
-    os.makedirs(path, 0o700, exist_ok=True)
+    path = root
+    for part in ("hosts", name.lstrip(".") or "unnamed", "sessions"):
+        path += "/" + part
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            pass
     return path
 
 

@@ -217,13 +217,17 @@ class Relay:
 
         def refused(problem: CodecastError) -> None:
             if problem is LOST:  # it ended, as asked
-                self._loop.after(0.05, self._registry.scan)
                 waiter.reply({})
             else:
                 waiter.refuse(problem)
 
-        if entry.link is not None:
-            entry.link.call("stop", params, Waiter(waiter.reply, refused))
+        link = entry.link
+        if link is not None:
+
+            def stopped(value: Any) -> None:
+                link.when_lost(partial(waiter.reply, {}))  # the supervisor itself is gone, too
+
+            link.call("stop", params, Waiter(stopped, refused))
         else:
             rest = Waiter(lambda value: waiter.reply({}), waiter.refuse)
             self._registry.bury_now(entry, person(params), rest)

@@ -2,7 +2,7 @@
 
 A process belongs to a session when it descends from its supervisor (which adopts the orphans
 below it) or has CODECAST_SESSION=<id> in the environment it was started with. Supervisors
-are no one's: they outlive whoever started them, and so do the sessions below them.
+and relays are no one's, not even when a CLI runs a hub of its own: they have other ends.
 """
 
 import os
@@ -60,12 +60,13 @@ def mark_of(pid: int) -> Optional[str]:
 
 
 def family(session: str, supervisor: int = 0) -> Set[int]:
-    """The living processes of a session, without supervisors and ourselves.
+    """The living processes of a session, without supervisors, relays and ourselves.
 
     `supervisor` is the process whose descendants belong to it, 0 when it is dead.
     """
     everyone = table()
-    spared = {pid for pid, entry in everyone.items() if entry.name == system.SUPERVISOR}
+    ours = (system.SUPERVISOR, system.RELAY)
+    spared = {pid for pid, entry in everyone.items() if entry.name in ours}
     pid = os.getpid()
     while pid in everyone and pid not in spared:  # ourselves and those we live below
         spared.add(pid)

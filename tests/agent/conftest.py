@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import pytest
 
 from tests.fixtures.agent import Feed, RelayProcess, clean_sessions
 from tests.fixtures.scripted import PRELOAD
+
+# of this run alone: processes are found by their session's id
+S1 = f"s1-{uuid.uuid4().hex[:8]}"
+S2 = f"s2-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
@@ -90,7 +95,7 @@ class Talk:
 @pytest.fixture
 def talk(relay: RelayProcess, tmp_path: Path) -> Talk:
     """A session `s1` of the scripted CLI, ready."""
-    return begin(relay, "s1", tmp_path)
+    return begin(relay, S1, tmp_path)
 
 
 def begin(relay: RelayProcess, session: str, cwd: Path, **params: Any) -> Talk:

@@ -11,7 +11,7 @@ from codecast_agent.protocol import records
 from codecast_agent.protocol.events import problems
 from tests.fixtures.agent import RelayProcess, descendants, marked, until
 
-from .conftest import Talk, begin
+from .conftest import S1, S2, Talk, begin
 
 
 def alive(pid: int) -> bool:
@@ -37,24 +37,24 @@ def test_killed_relay_in_mid_turn(talk: Talk, new_relay: Callable[..., RelayProc
     supervisor, cursor = talk.supervisor, talk.feed.last_seq
     before = bytes(talk.feed.bytes)
     other = new_relay()
-    feed = other.subscribe("s1", after=cursor)
+    feed = other.subscribe(S1, after=cursor)
     feed.wait("prompt_state", prompt=prompt, state="done")
     assert feed.events[0].seq == cursor + 1
-    assert before + bytes(feed.bytes) == other.journal("s1")
-    assert other.supervisor("s1") == supervisor and alive(supervisor)
-    assert len([e for e in whole(other.journal("s1")) if e.type == "agent_message_chunk"]) == 20000
+    assert before + bytes(feed.bytes) == other.journal(S1)
+    assert other.supervisor(S1) == supervisor and alive(supervisor)
+    assert len([e for e in whole(other.journal(S1)) if e.type == "agent_message_chunk"]) == 20000
 
 
 def test_killed_relay_of_another_session(
     talk: Talk, new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:
     other = new_relay()
-    second = begin(other, "s2", tmp_path)
+    second = begin(other, S2, tmp_path)
     other.kill()
     assert alive(second.supervisor)
     assert talk.ask("say still here") == "done"
-    talk.relay.prompt("s2", "p", "say me too")
-    feed = talk.relay.subscribe("s2")
+    talk.relay.prompt(S2, "p", "say me too")
+    feed = talk.relay.subscribe(S2)
     feed.wait("prompt_state", prompt="p", state="done")
 
 
@@ -73,9 +73,9 @@ def test_killed_cli_in_mid_turn(talk: Talk) -> None:
     assert talk.ask("say resumed") == "done"
     assert talk.supervisor == supervisor and talk.cli() != pid
     natives = {e.data["native"] for e in talk.feed.of("session_info_update")}
-    assert natives == {"native-s1"}
+    assert natives == {"native-" + S1}
     assert [e.data["turn"] for e in talk.feed.of("turn_started")] == [1, 2]
-    whole(talk.relay.journal("s1"))
+    whole(talk.relay.journal(S1))
 
 
 def test_killed_cli_at_an_open_request(talk: Talk) -> None:
@@ -105,10 +105,10 @@ def test_prompts_behind_a_crash_wait_for_the_next_one(talk: Talk) -> None:
 
 def test_cli_that_dies_leaves_no_grandchildren(talk: Talk) -> None:
     talk.ask("spawn setsid\norphan")
-    assert len(marked("s1")) == 3
+    assert len(marked(S1)) == 3
     os.kill(talk.cli(), signal.SIGKILL)
     talk.feed.wait("session_state", state="exited")
-    assert marked("s1") == []
+    assert marked(S1) == []
 
 
 def test_unfinished_last_line_of_a_dying_cli_is_kept(talk: Talk) -> None:
@@ -127,7 +127,7 @@ def test_killed_supervisor(talk: Talk, moment: str) -> None:
     supervisor = talk.supervisor
     processes = descendants(supervisor)
     assert len(processes) == 2
-    before = talk.relay.journal("s1")
+    before = talk.relay.journal(S1)
     os.kill(supervisor, signal.SIGKILL)
     assert talk.ended(prompt) == "failed"
     ended = talk.feed.wait("turn_ended")
@@ -137,14 +137,14 @@ def test_killed_supervisor(talk: Talk, moment: str) -> None:
         talk.feed.wait("request_withdrawn")
     until(lambda: not any(alive(pid) for pid in processes), "everything dies")
     assert talk.state_of(waiting) == "queued"
-    assert talk.relay.journal("s1").startswith(before)
+    assert talk.relay.journal(S1).startswith(before)
     assert talk.ask("say resumed") == "done"
     assert talk.supervisor != supervisor
     assert talk.said()[-2:] == ["later", "resumed"]
     natives = [e.data["native"] for e in talk.feed.of("session_info_update")]
-    assert set(natives) == {"native-s1"} and len(natives) == 2
-    whole(talk.relay.journal("s1"))
-    assert bytes(talk.feed.bytes) == talk.relay.journal("s1")
+    assert set(natives) == {"native-" + S1} and len(natives) == 2
+    whole(talk.relay.journal(S1))
+    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
 
 
 def test_supervisor_killed_before_the_cli_took_the_prompt(talk: Talk) -> None:
@@ -165,12 +165,12 @@ def test_supervisor_killed_while_no_relay_watched(
     os.kill(talk.supervisor, signal.SIGKILL)
     # two relays find it at once
     relays = [new_relay(), new_relay()]
-    feeds = [relay.subscribe("s1") for relay in relays]
+    feeds = [relay.subscribe(S1) for relay in relays]
     for feed in feeds:
         feed.wait("prompt_state", prompt=prompt, state="failed")
         feed.wait("session_state", state="exited")
     until(lambda: not any(alive(pid) for pid in processes))
-    events = whole(relays[0].journal("s1"))
+    events = whole(relays[0].journal(S1))
     assert [e.type for e in events].count("turn_ended") == 1
     assert [e.data["state"] for e in events if e.type == "session_state"].count("exited") == 1
     assert [entry["alive"] for entry in relays[1].call("session/list")] == [False]
@@ -183,23 +183,23 @@ def test_relay_started_over_an_old_death_changes_nothing_twice(
     talk.feed.wait("turn_started")
     os.kill(talk.supervisor, signal.SIGKILL)
     talk.feed.wait("session_state", state="exited")
-    journal = talk.relay.journal("s1")
+    journal = talk.relay.journal(S1)
     for _ in range(2):
         other = new_relay()
         assert other.call("session/list")[0]["alive"] is False
         other.close()
-    assert talk.relay.journal("s1") == journal
+    assert talk.relay.journal(S1) == journal
 
 
 def test_sessions_are_told_of_to_every_relay(
     relay: RelayProcess, new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:
     other = new_relay()
-    talk = begin(relay, "s1", tmp_path)
+    talk = begin(relay, S1, tmp_path)
 
     def told(alive: bool) -> bool:
         changes = [n["params"] for n in other.notifications if n["method"] == "session/changed"]
-        return any(c["session"] == "s1" and c["alive"] is alive for c in changes)
+        return any(c["session"] == S1 and c["alive"] is alive for c in changes)
 
     until(lambda: told(True), "another relay's session is announced")
     talk.call("stop")
@@ -212,19 +212,19 @@ def test_torn_tail_after_a_crash_of_the_machine(
     talk.ask("say one")
     talk.relay.kill()
     os.kill(talk.supervisor, signal.SIGKILL)
-    segment = next(talk.relay.root.glob("hosts/*/sessions/s1/journal/*.j"))
+    segment = next(talk.relay.root.glob(f"hosts/*/sessions/{S1}/journal/*.j"))
     good = segment.read_bytes()
     segment.write_bytes(good[: good.rindex(b" ") + 3])  # the last record is torn
     other = new_relay()
-    feed = other.subscribe("s1")
+    feed = other.subscribe(S1)
     feed.wait("session_state", state="exited")
-    events = whole(other.journal("s1"))
+    events = whole(other.journal(S1))
     kept = good.count(b"\n") - 1
     assert events[:kept] == whole(good)[:kept]
     assert events[-1].type == "session_state"
-    other.prompt("s1", "p9", "say two")
+    other.prompt(S1, "p9", "say two")
     feed.wait("prompt_state", prompt="p9", state="done")
-    whole(other.journal("s1"))
+    whole(other.journal(S1))
 
 
 def test_sigterm_ends_a_supervisor_in_order(talk: Talk) -> None:
@@ -234,5 +234,5 @@ def test_sigterm_ends_a_supervisor_in_order(talk: Talk) -> None:
     os.kill(talk.supervisor, signal.SIGTERM)
     assert talk.ended(prompt) == "cancelled"
     talk.feed.wait("session_state", state="exited")
-    assert marked("s1") == []
+    assert marked(S1) == []
     assert talk.state_of(waiting) == "queued"

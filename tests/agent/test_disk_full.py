@@ -11,7 +11,7 @@ from codecast_agent.protocol import records
 from codecast_agent.protocol.errors import CodecastError
 from tests.fixtures.agent import RelayProcess, clean_sessions, marked, until
 
-from .conftest import Talk, begin
+from .conftest import S1, Talk, begin
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def talk(disk: Path, new_relay: Callable[..., RelayProcess], tmp_path: Path) -> Talk:
-    return begin(new_relay(root=disk), "s1", tmp_path)
+    return begin(new_relay(root=disk), S1, tmp_path)
 
 
 def full(disk: Path) -> bool:
@@ -42,13 +42,13 @@ def test_output_waits_for_space_and_is_whole(talk: Talk, disk: Path) -> None:
         talk.prompt("say never", "refused")
     assert caught.value.code == "disk_full"
     assert "No space left" in caught.value.message and str(disk) in caught.value.hint
-    assert len(marked("s1")) == 1  # the CLI waits
+    assert len(marked(S1)) == 1  # the CLI waits
     subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
     assert talk.ended(prompt) == "done"
     assert len(talk.said()) == 20000
     assert [int(text.split()[1]) for text in talk.said()] == list(range(20000))
-    assert bytes(talk.feed.bytes) == talk.relay.journal("s1")
-    assert b'"refused"' not in talk.relay.journal("s1")
+    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    assert b'"refused"' not in talk.relay.journal(S1)
     assert talk.ask("say after") == "done"
 
 
@@ -67,7 +67,7 @@ def test_refused_prompt_can_be_sent_again(talk: Talk, disk: Path) -> None:
             refused += 1
     assert refused
     filler.unlink()
-    assert talk.relay.prompt("s1", "p", "say now") == {"state": "queued", "duplicate": False}
+    assert talk.relay.prompt(S1, "p", "say now") == {"state": "queued", "duplicate": False}
     assert talk.ended("p") == "done"
     assert talk.said() == ["now"]
 
@@ -75,14 +75,14 @@ def test_refused_prompt_can_be_sent_again(talk: Talk, disk: Path) -> None:
 def test_stop_at_a_full_disk_kills_all_the_same(talk: Talk, disk: Path) -> None:
     talk.prompt("spawn setsid\nflood 20000")
     until(lambda: full(disk), "the journal fills the disk")
-    assert len(marked("s1")) == 2
+    assert len(marked(S1)) == 2
     talk.call("stop")
-    assert marked("s1") == []
+    assert marked(S1) == []
     subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
     # what could not be said then is said by the burial
     talk.feed.wait("turn_ended")
     talk.feed.wait("session_state", after=3)
-    events = list(records.decode_block(talk.relay.journal("s1")))
+    events = list(records.decode_block(talk.relay.journal(S1)))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert talk.ask("say back") == "done"
 
@@ -93,6 +93,6 @@ def test_killed_supervisor_at_a_full_disk(talk: Talk, disk: Path) -> None:
     os.kill(talk.supervisor, 9)
     subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
     assert talk.ended(prompt) == "failed"
-    events = list(records.decode_block(talk.relay.journal("s1")))
+    events = list(records.decode_block(talk.relay.journal(S1)))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert bytes(talk.feed.bytes) == talk.relay.journal("s1")
+    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)

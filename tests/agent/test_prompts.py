@@ -5,23 +5,23 @@ import pytest
 from codecast_agent.protocol.errors import CodecastError
 from tests.fixtures.agent import text
 
-from .conftest import Talk
+from .conftest import S1, Talk
 
 
 def test_repeated_id_changes_nothing(talk: Talk) -> None:
-    assert talk.relay.prompt("s1", "p", "say one") == {"state": "queued", "duplicate": False}
+    assert talk.relay.prompt(S1, "p", "say one") == {"state": "queued", "duplicate": False}
     assert talk.ended("p") == "done"
-    assert talk.relay.prompt("s1", "p", "say two") == {"state": "queued", "duplicate": True}
+    assert talk.relay.prompt(S1, "p", "say two") == {"state": "queued", "duplicate": True}
     talk.ask("say three")
     assert talk.said() == ["one", "three"]
 
 
 def test_repeated_id_after_the_supervisor_was_restarted(talk: Talk) -> None:
-    talk.relay.prompt("s1", "p", "say one")
+    talk.relay.prompt(S1, "p", "say one")
     assert talk.ended("p") == "done"
     first = talk.supervisor
     talk.call("stop")
-    assert talk.relay.prompt("s1", "p", "say again")["duplicate"] is True
+    assert talk.relay.prompt(S1, "p", "say again")["duplicate"] is True
     assert talk.supervisor != first
     assert talk.ask("say two") == "done"
     assert talk.said() == ["one", "two"]
@@ -40,8 +40,8 @@ def test_prompts_during_a_turn_wait_and_run_in_order(talk: Talk) -> None:
 
 
 def test_prompt_is_recorded_before_the_sender_hears_of_it(talk: Talk) -> None:
-    talk.relay.prompt("s1", "p", "say one")
-    assert b'"prompt":"p","state":"queued"' in talk.relay.journal("s1")
+    talk.relay.prompt(S1, "p", "say one")
+    assert b'"prompt":"p","state":"queued"' in talk.relay.journal(S1)
 
 
 def test_waiting_prompt_is_edited(talk: Talk) -> None:
@@ -95,7 +95,7 @@ def test_impossible_steering_is_refused_and_leaves_no_trace(talk: Talk) -> None:
     with pytest.raises(CodecastError) as caught:
         talk.prompt("impossible", "p", steer=True)
     assert caught.value.code == "not_supported"
-    assert b'"p"' not in talk.relay.journal("s1")
+    assert b'"p"' not in talk.relay.journal(S1)
 
 
 def test_interrupt_keeps_the_queue(talk: Talk) -> None:
@@ -155,11 +155,11 @@ def test_prompt_of_5_mb_and_one_that_begins_with_a_dash(talk: Talk) -> None:
     ],
 )
 def test_malformed_prompt_is_refused(talk: Talk, params: dict[str, object]) -> None:
-    before = talk.relay.journal("s1")
+    before = talk.relay.journal(S1)
     with pytest.raises(CodecastError) as caught:
         talk.call("prompt", **{"prompt": "p", "content": [text("x")], **params})
     assert caught.value.code == "bad_request"
-    assert talk.relay.journal("s1") == before
+    assert talk.relay.journal(S1) == before
 
 
 def test_too_large_a_prompt_is_refused_and_the_session_goes_on(talk: Talk) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fixtures.agent import RelayProcess, marked, until
 
-from .conftest import begin
+from .conftest import S1, begin
 
 
 def interpreters() -> dict[str, str]:
@@ -36,7 +36,7 @@ def test_a_session_from_start_to_end(
 ) -> None:
     relay = new_relay(python=python, env={"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"})
     assert relay.hello["python"].startswith(version)
-    talk = begin(relay, "s1", tmp_path)
+    talk = begin(relay, S1, tmp_path)
     prompt = talk.prompt("say one\nspawn setsid\nask May I?")
     request = talk.feed.wait("request_opened").data["request"]
     talk.call("answer", request=request, option="yes")
@@ -47,13 +47,13 @@ def test_a_session_from_start_to_end(
     os.kill(talk.supervisor, signal.SIGKILL)
     talk.feed.wait("session_state", state="exited", after=talk.feed.last_seq)
     assert talk.ask("say two") == "done"
-    late = relay.subscribe("s1")
+    late = relay.subscribe(S1)
     late.wait_seq(talk.feed.last_seq)
-    assert bytes(late.bytes) == relay.journal("s1")
+    assert bytes(late.bytes) == relay.journal(S1)
     for method in ("host/info", "host/clis", "host/processes", "host/directories"):
         relay.call(method)
     talk.call("stop")
-    until(lambda: marked("s1") == [])
-    logs = [path.read_text() for path in relay.root.glob("hosts/*/sessions/s1/sup.log")]
+    until(lambda: marked(S1) == [])
+    logs = [path.read_text() for path in relay.root.glob(f"hosts/*/sessions/{S1}/sup.log")]
     assert logs == []
     talk.call("remove")

@@ -13,7 +13,7 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.relay import find_sshd
 from tests.fixtures.agent import RelayProcess, text, until
 
-from .conftest import Talk
+from .conftest import S1, Talk
 
 
 def test_hello_says_where_we_are(relay: RelayProcess) -> None:
@@ -89,13 +89,13 @@ def test_sshd_is_found_only_where_it_holds_the_connection(tmp_path: Path) -> Non
 
 def test_unknown_method_and_malformed_parameters(talk: Talk) -> None:
     with pytest.raises(CodecastError) as caught:
-        talk.relay.call("session/levitate", session="s1")
+        talk.relay.call("session/levitate", session=S1)
     assert caught.value.code == "not_supported"
     with pytest.raises(CodecastError) as caught:
-        talk.relay.call("session/subscribe", session="s1")
+        talk.relay.call("session/subscribe", session=S1)
     assert caught.value.code in ("bad_request", "internal")
     with pytest.raises(CodecastError) as caught:
-        talk.relay.call("session/prompt", session=["s1"], prompt="p", content=[text("x")])
+        talk.relay.call("session/prompt", session=[S1], prompt="p", content=[text("x")])
     assert caught.value.code == "bad_request"
     assert talk.ask("say fine") == "done"
 
@@ -112,11 +112,11 @@ def test_garbage_ends_the_relay_not_the_session(
 
 def test_stranger_at_the_socket_is_turned_away(talk: Talk) -> None:
     """The directory keeps others out; should it ever not, the socket does."""
-    place = next(talk.relay.root.glob("hosts/*/sessions/s1"))
+    place = next(talk.relay.root.glob(f"hosts/*/sessions/{S1}"))
     code = (
         "import os, socket, sys; os.chdir(sys.argv[1]); os.setgid(65534); os.setuid(65534);"
         " s = socket.socket(socket.AF_UNIX)\n"
-        "try:\n s.connect('sup.sock'); s.sendall(b'{\"id\":1,\"method\":\"ready\"}\\n');"
+        'try:\n s.connect(\'sup.sock\'); s.sendall(b\'{"id":1,"method":"ready"}\\n\');'
         " print(s.recv(100))\n"
         "except OSError as e: print(b'')"
     )
@@ -136,7 +136,7 @@ def test_stranger_at_the_socket_is_turned_away(talk: Talk) -> None:
 def test_slow_reader_costs_no_memory(talk: Talk, new_relay: Callable[..., RelayProcess]) -> None:
     talk.ask("flood 60000")
     slow = new_relay()
-    feed = slow.subscribe("s1")  # read by a thread that parses: slower than the files
+    feed = slow.subscribe(S1)  # read by a thread that parses: slower than the files
     feed.wait_seq(talk.feed.last_seq)
     with open(f"/proc/{slow.pid}/status") as file:
         peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
@@ -145,6 +145,6 @@ def test_slow_reader_costs_no_memory(talk: Talk, new_relay: Callable[..., RelayP
 
 def test_acknowledged_events_stay(talk: Talk) -> None:
     assert talk.call("ack", seq=3) == {}
-    feed = talk.relay.subscribe("s1")
+    feed = talk.relay.subscribe(S1)
     feed.wait_seq(3)
     assert feed.events[0].seq == 1

@@ -9,15 +9,15 @@ from codecast_agent import streams
 from codecast_agent.protocol import records
 from tests.fixtures.agent import RelayProcess
 
-from .conftest import Talk
+from .conftest import S1, Talk
 
 
 def test_replay_from_any_cursor_is_the_files_tail(talk: Talk) -> None:
     talk.ask("flood 300")
-    journal = talk.relay.journal("s1")
+    journal = talk.relay.journal(S1)
     lines = journal.splitlines(keepends=True)
     for after in (0, 1, 2, 7, 100, 150, len(lines) - 1, len(lines)):
-        feed = talk.relay.subscribe("s1", after=after)
+        feed = talk.relay.subscribe(S1, after=after)
         feed.wait_seq(len(lines) if after < len(lines) else 0)
         assert bytes(feed.bytes) == b"".join(lines[after:])
         talk.relay.call("session/unsubscribe", channel=feed.channel)
@@ -30,16 +30,16 @@ def test_replay_of_100_000_events_over_segments_while_more_arrive(
     feeds = [talk.feed]
     for after in (0, 5000, 50_000):
         talk.feed.wait_seq(after)
-        feeds.append(new_relay().subscribe("s1", after=after))
+        feeds.append(new_relay().subscribe(S1, after=after))
     for feed in feeds:
         feed.wait("prompt_state", prompt=prompt, state="done")
-    journal = talk.relay.journal("s1")
-    assert len(list(talk.relay.root.glob("hosts/*/sessions/s1/journal/*.j"))) > 1
+    journal = talk.relay.journal(S1)
+    assert len(list(talk.relay.root.glob(f"hosts/*/sessions/{S1}/journal/*.j"))) > 1
     for feed, after in zip(feeds, (0, 0, 5000, 50_000), strict=True):
         assert bytes(feed.bytes) == b"".join(journal.splitlines(keepends=True)[after:])
     assert len([e for e in feeds[0].events if e.type == "agent_message_chunk"]) == 100_000
     started = time.monotonic()
-    again = new_relay().subscribe("s1")
+    again = new_relay().subscribe(S1)
     again.wait("prompt_state", prompt=prompt, state="done")
     assert time.monotonic() - started < 30
     assert bytes(again.bytes) == journal
@@ -47,13 +47,13 @@ def test_replay_of_100_000_events_over_segments_while_more_arrive(
 
 def test_cursor_beyond_the_end_is_said(talk: Talk) -> None:
     last = talk.relay.call("session/list")[0]["last_seq"]
-    assert talk.relay.call("session/subscribe", session="s1", channel=9, after=last + 1) == {
+    assert talk.relay.call("session/subscribe", session=S1, channel=9, after=last + 1) == {
         "last_seq": last,
         "reset": True,
     }
     talk.ask("say more")
     assert (
-        talk.relay.call("session/subscribe", session="s1", channel=9, after=last)["last_seq"] > last
+        talk.relay.call("session/subscribe", session=S1, channel=9, after=last)["last_seq"] > last
     )
 
 
@@ -64,16 +64,16 @@ def test_line_of_64_mib_passes_and_a_longer_one_is_told(talk: Talk) -> None:
     assert talk.ask(f"big {65 << 20}\nsay still") == "done"
     assert talk.said()[2:] == ["still"]
     assert "65 MiB" in talk.feed.wait("notice").data["text"]
-    late = talk.relay.subscribe("s1")
+    late = talk.relay.subscribe(S1)
     late.wait_seq(talk.feed.last_seq)
-    assert bytes(late.bytes) == talk.relay.journal("s1")
+    assert bytes(late.bytes) == talk.relay.journal(S1)
 
 
 def test_other_sessions_words_pass_while_a_long_record_is_sent(
     talk: Talk, new_relay: Callable[..., RelayProcess]
 ) -> None:
     talk.ask(f"big {48 << 20}")
-    late = talk.relay.subscribe("s1")
+    late = talk.relay.subscribe(S1)
     assert talk.relay.call("ping", n=7)["n"] == 7
     late.wait_seq(talk.feed.last_seq)
     status = (f"/proc/{talk.relay.pid}/status", f"/proc/{talk.supervisor}/status")
@@ -130,5 +130,5 @@ def test_records_fit_the_vocabulary(talk: Talk) -> None:
     talk.ask("say x")
     from codecast_agent.protocol.events import problems
 
-    for event in records.decode_block(talk.relay.journal("s1")):
+    for event in records.decode_block(talk.relay.journal(S1)):
         assert problems({"type": event.type, **event.data}) == []

@@ -9,7 +9,7 @@ from codecast_agent.ledger import Ledger
 from codecast_agent.protocol.errors import CodecastError
 from tests.fixtures.agent import RelayProcess
 
-from .conftest import Talk
+from .conftest import S1, Talk
 
 
 def test_answer_reaches_the_cli_and_is_recorded_before(talk: Talk) -> None:
@@ -102,8 +102,8 @@ def test_open_request_is_there_for_the_next_relay(
     request = talk.feed.wait("request_opened").data["request"]
     talk.relay.kill()
     other = new_relay()
-    other.call("session/answer", session="s1", request=request, option="yes")
-    feed = other.subscribe("s1")
+    other.call("session/answer", session=S1, request=request, option="yes")
+    feed = other.subscribe(S1)
     feed.wait("prompt_state", prompt=prompt, state="done")
     assert len(feed.of("request_resolved")) == 1
 

@@ -4,7 +4,7 @@ import pytest
 
 from codecast_agent.protocol.errors import CodecastError
 
-from .conftest import Talk
+from .conftest import S1, Talk
 
 
 def test_mode_in_place(talk: Talk) -> None:
@@ -26,9 +26,13 @@ def test_mode_by_restart_at_the_next_idle_moment(talk: Talk) -> None:
     talk.prompt("go", steer=True)
     assert talk.ended(first) == talk.ended(second) == "done"
     assert talk.cli() != pid
-    assert [e.data["state"] for e in talk.feed.of("session_state")] == ["starting", "ready", "ready"]
+    assert [e.data["state"] for e in talk.feed.of("session_state")] == [
+        "starting",
+        "ready",
+        "ready",
+    ]
     assert talk.feed.of("config_option_update")[-1].data["class"] == "plan"
-    assert {e.data["native"] for e in talk.feed.of("session_info_update")} == {"native-s1"}
+    assert {e.data["native"] for e in talk.feed.of("session_info_update")} == {"native-" + S1}
 
 
 def test_model_by_restart_while_idle(talk: Talk) -> None:

@@ -12,24 +12,22 @@ import pytest
 from codecast_agent.protocol.errors import CodecastError
 from tests.fixtures.agent import RelayProcess, marked, until
 
-from .conftest import Talk, begin
+from .conftest import S1, Talk, begin
 
 
 def nothing_left(relay: RelayProcess, session: str) -> bool:
     left = [*relay.root.glob("hosts/*/sessions/*"), *relay.root.glob("hosts/*/sessions/.*")]
-    return not left and not marked(session) and relay.call("host/processes") == []
+    return not left and not marked(session) and session not in str(relay.call("host/processes"))
 
 
 def refused(relay: RelayProcess, tmp_path: Path, **params: Any) -> CodecastError:
     with pytest.raises(CodecastError) as caught:
-        relay.start(**{"session": "s1", "cli": "scripted", "cwd": str(tmp_path), **params})
-    until(lambda: nothing_left(relay, "s1"), "nothing is left of a session that did not start")
+        relay.start(**{"session": S1, "cli": "scripted", "cwd": str(tmp_path), **params})
+    until(lambda: nothing_left(relay, S1), "nothing is left of a session that did not start")
     return caught.value
 
 
-def test_cli_that_exits_at_start_tells_code_and_stderr(
-    relay: RelayProcess, tmp_path: Path
-) -> None:
+def test_cli_that_exits_at_start_tells_code_and_stderr(relay: RelayProcess, tmp_path: Path) -> None:
     problem = refused(relay, tmp_path, env={"SCRIPTED_START": "exit 3"})
     assert problem.code == "cli_failed"
     assert "exit code 3 before it was ready" in problem.message
@@ -65,22 +63,21 @@ def test_missing_directory(relay: RelayProcess, tmp_path: Path) -> None:
 
 def test_created_directory_goes_when_the_start_fails(relay: RelayProcess, tmp_path: Path) -> None:
     cwd = tmp_path / "a" / "b"
-    refused(
-        relay, tmp_path, cwd=str(cwd), create_directory=True, env={"SCRIPTED_START": "exit 1"}
-    )
+    refused(relay, tmp_path, cwd=str(cwd), create_directory=True, env={"SCRIPTED_START": "exit 1"})
     assert not (tmp_path / "a").exists()
-    talk = begin(relay, "s1", cwd, create_directory=True)
+    talk = begin(relay, S1, cwd, create_directory=True)
     talk.ask("cwd")
     assert talk.said() == [str(cwd)]
 
 
 @pytest.mark.parametrize(
-    "name", ["with space", 'quo"te', "apo'strophe", "$(touch pwned)", "-dash", "new\nline", "ümläut"]
+    "name",
+    ["with space", 'quo"te', "apo'strophe", "$(touch pwned)", "-dash", "new\nline", "ümläut"],
 )
 def test_any_path_is_just_a_path(relay: RelayProcess, tmp_path: Path, name: str) -> None:
     cwd = tmp_path / name
     cwd.mkdir()
-    talk = begin(relay, "s1", cwd)
+    talk = begin(relay, S1, cwd)
     talk.ask("cwd")
     assert talk.said() == [str(cwd)]
     assert list(tmp_path.rglob("pwned")) == []
@@ -92,7 +89,7 @@ def test_paths_begin_at_home(new_relay: Callable[..., RelayProcess], tmp_path: P
     for number, (cwd, wanted) in enumerate(
         [("~", tmp_path), ("~/proj", tmp_path / "proj"), ("proj", tmp_path / "proj")]
     ):
-        talk = begin(relay, f"s{number}", Path(cwd))
+        talk = begin(relay, f"{S1}-{number}", Path(cwd))
         talk.ask("cwd")
         assert talk.said() == [str(wanted)]
 
@@ -117,9 +114,9 @@ def test_bad_parameters(relay: RelayProcess, tmp_path: Path, params: dict[str, A
 def test_repeated_start_finds_the_session(
     talk: Talk, new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:
-    answer = talk.relay.start(session="s1", cli="scripted", cwd=str(tmp_path))
+    answer = talk.relay.start(session=S1, cli="scripted", cwd=str(tmp_path))
     assert answer["created"] is False and answer["last_seq"] >= 4
-    assert new_relay().start(session="s1", cli="scripted", cwd="/")["created"] is False
+    assert new_relay().start(session=S1, cli="scripted", cwd="/")["created"] is False
     assert len(talk.feed.of("session_state")) == 2
 
 
@@ -127,12 +124,12 @@ def test_start_again_after_the_link_broke_in_the_middle(
     new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:
     first = new_relay()
-    first.send("session/start", session="s1", cli="scripted", mode="ask", cwd=str(tmp_path))
-    until(lambda: list(first.root.glob("hosts/*/sessions/s1/sup.sock")), "it has begun")
+    first.send("session/start", session=S1, cli="scripted", mode="ask", cwd=str(tmp_path))
+    until(lambda: list(first.root.glob(f"hosts/*/sessions/{S1}/sup.sock")), "it has begun")
     first.kill()
     second = new_relay()
-    assert second.start(session="s1", cli="scripted", cwd=str(tmp_path))["session"] == "s1"
-    states = [e.data["state"] for e in begin(second, "s1", tmp_path).feed.of("session_state")]
+    assert second.start(session=S1, cli="scripted", cwd=str(tmp_path))["session"] == S1
+    states = [e.data["state"] for e in begin(second, S1, tmp_path).feed.of("session_state")]
     assert states == ["starting", "ready"]
 
 
@@ -141,8 +138,8 @@ def test_start_that_failed_unseen_is_told_when_asked_again(
 ) -> None:
     first = new_relay(preload="import codecast_agent.life as life; life.READY_WITHIN = 1")
     env = {"SCRIPTED_START": "mute"}
-    first.send("session/start", session="s1", cli="scripted", mode="ask", cwd="/", env=env)
-    until(lambda: list(first.root.glob("hosts/*/sessions/s1/sup.sock")), "it has begun")
+    first.send("session/start", session=S1, cli="scripted", mode="ask", cwd="/", env=env)
+    until(lambda: list(first.root.glob(f"hosts/*/sessions/{S1}/sup.sock")), "it has begun")
     first.kill()
     problem = refused(new_relay(), tmp_path, env=env)
     assert problem.code == "cli_failed"
@@ -152,13 +149,13 @@ def test_24_starts_at_once(new_relay: Callable[..., RelayProcess], tmp_path: Pat
     relays = [new_relay(), new_relay()]
     answers = [
         relays[n % 2].send(
-            "session/start", session=f"s{n}", cli="scripted", mode="ask", cwd=str(tmp_path)
+            "session/start", session=f"{S1}-{n}", cli="scripted", mode="ask", cwd=str(tmp_path)
         )
         for n in range(24)
     ]
     assert all(answer.get(timeout=120)["result"]["created"] for answer in answers)
     listed = {entry["session"]: entry["alive"] for entry in relays[0].call("session/list")}
-    assert listed == {f"s{n}": True for n in range(24)}
+    assert listed == {f"{S1}-{n}": True for n in range(24)}
 
 
 def test_two_relays_start_one_session(
@@ -169,7 +166,7 @@ def test_two_relays_start_one_session(
     threads = [
         threading.Thread(
             target=lambda relay=relay: answers.append(
-                relay.start(session="s1", cli="scripted", cwd=str(tmp_path))
+                relay.start(session=S1, cli="scripted", cwd=str(tmp_path))
             )
         )
         for relay in relays
@@ -179,7 +176,7 @@ def test_two_relays_start_one_session(
     for thread in threads:
         thread.join()
     assert sorted(answer["created"] for answer in answers) == [False, True]
-    assert len(marked("s1")) == 1
+    assert len(marked(S1)) == 1
 
 
 def test_directory_path_longer_than_a_sockets_address(
@@ -188,7 +185,7 @@ def test_directory_path_longer_than_a_sockets_address(
     deep = root / ("d" * 120)
     deep.mkdir(mode=0o700)
     relay = new_relay(root=deep)
-    talk = begin(relay, "s1", tmp_path)
+    talk = begin(relay, S1, tmp_path)
     assert talk.ask("say x") == "done"
     talk.call("remove")
 
@@ -196,9 +193,9 @@ def test_directory_path_longer_than_a_sockets_address(
 def test_environment_reaches_the_cli_and_stays_on_the_machine(
     relay: RelayProcess, tmp_path: Path
 ) -> None:
-    talk = begin(relay, "s1", tmp_path, env={"KEY": "secret-value"})
+    talk = begin(relay, S1, tmp_path, env={"KEY": "secret-value"})
     talk.ask("env KEY\nenv CODECAST_SESSION\nenv SCRIPTED")
-    assert talk.said() == ["secret-value", "s1", "1"]
+    assert talk.said() == ["secret-value", S1, "1"]
     assert "secret-value" not in json.dumps(relay.call("session/list"))
     assert "secret-value" not in json.dumps(relay.call("host/processes"))
     argv = Path(f"/proc/{talk.supervisor}/cmdline").read_bytes()
@@ -216,13 +213,13 @@ def test_nothing_of_the_relay_leaks_into_the_cli(talk: Talk) -> None:
     assert fds == [0, 1, 2]
     assert os.getsid(talk.cli()) == talk.cli()
     assert Path(f"/proc/{talk.cli()}/oom_score_adj").read_text().strip() == "300"
-    links = {os.readlink(path) for path in Path(f"/proc/{talk.supervisor}/fd").iterdir()}
-    pipes = {os.readlink(f"/proc/{talk.relay.pid}/fd/{fd}") for fd in (0, 1)}
+    links = {path.readlink() for path in Path(f"/proc/{talk.supervisor}/fd").iterdir()}
+    pipes = {Path(f"/proc/{talk.relay.pid}/fd/{fd}").readlink() for fd in (0, 1)}
     assert not links & pipes
 
 
 def test_resume_by_native_id(relay: RelayProcess, tmp_path: Path) -> None:
-    talk = begin(relay, "s1", tmp_path, native="from-elsewhere")
+    talk = begin(relay, S1, tmp_path, native="from-elsewhere")
     assert talk.feed.wait("session_info_update").data["native"] == "from-elsewhere"
     assert talk.feed.wait("session_state", state="ready").data["resumed"] is True
 
@@ -231,9 +228,9 @@ def test_prompt_restarts_after_a_restart_failed(
     new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:
     relay = new_relay()
-    talk = begin(relay, "s1", tmp_path)
+    talk = begin(relay, S1, tmp_path)
     talk.call("stop")
-    meta = next(relay.root.glob("hosts/*/sessions/s1/meta.json"))
+    meta = next(relay.root.glob(f"hosts/*/sessions/{S1}/meta.json"))
     good = meta.read_text()
     meta.write_text(json.dumps({**json.loads(good), "env": {"SCRIPTED_START": "exit 5"}}))
     assert talk.ask("say never") == "failed"
