@@ -1,7 +1,7 @@
 """Write src/model/events.gen.ts from the tables of `codecast_agent.protocol.events`.
 
-    python labextension/scripts/generate_types.py            # write
-    python labextension/scripts/generate_types.py --check    # fail when it is not up to date
+python labextension/scripts/generate_types.py            # write
+python labextension/scripts/generate_types.py --check    # fail when it is not up to date
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ def event_name(kind: str) -> str:
 
 
 def render() -> str:
-    out = ["// Made by scripts/generate_types.py from codecast_agent.protocol.events: do not edit.", ""]
+    out = [
+        "// Made by scripts/generate_types.py from codecast_agent.protocol.events: do not edit.",
+        "",
+    ]
     for name, spec in events.STRUCTS.items():
         out += [*comment(spec.doc), f"export interface I{name} {{", *members(spec.fields), "}", ""]
     out += [

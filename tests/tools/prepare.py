@@ -30,6 +30,7 @@ CLIS = ROOT / "tests" / "clis_lock"
 OLDEST_PYTHON = (3, 10)
 OLDEST_NODE = 20
 TRIES = 3
+EXTRAS = "[test,dev]"
 
 # program -> Debian package that brings it
 PROGRAMS = {
@@ -237,13 +238,14 @@ def front_end_packages() -> None:
 def main(arguments: list[str]) -> None:
     if arguments == ["demo"]:
         virtual_environment()
-        install("", editable=is_editable())
+        # a developer's environment stays one
+        install(EXTRAS if is_editable() else "", editable=is_editable())
     elif arguments in (["lint"], ["test"]):
         if arguments == ["test"]:
             debian_packages()
         virtual_environment()
         node()
-        install("[test,dev]", editable=True)
+        install(EXTRAS, editable=True)
         front_end_packages()
         if arguments == ["test"]:
             clis()
