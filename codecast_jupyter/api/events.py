@@ -81,8 +81,11 @@ class EventsHandler(ResourceHandler):
         self.write("retry: 1000\n\n")
         with contextlib.suppress(StreamClosedError):
             await self.flush()
-            async with closing(self.hub.feed.subscribe_rows(session, after)) as batches:
-                async for rows in with_keep_alive(batches, self.closed):
+            async with (
+                closing(self.hub.feed.subscribe_rows(session, after)) as batches,
+                closing(with_keep_alive(batches, self.closed)) as beats,
+            ):
+                async for rows in beats:
                     for row in rows:
                         if not types or row.type in types:
                             self.write(f"id: {row.seq}\ndata: {row.text()}\n\n")

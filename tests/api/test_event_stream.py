@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -29,41 +29,41 @@ class Curl:
         headers = dict(line.split(": ", 1) for line in lines[1:] if line)
         return int(lines[0].split()[1]), headers
 
-    async def message(self) -> dict[str, str]:
-        """The next message's fields; a comment under the name ''."""
+    async def messages(self) -> list[dict[str, str]]:
+        """The next messages' fields; a comment has the name ''. Raises EOFError at the end."""
         text = ""
         while not text.endswith("\n\n"):
             size = int(await self.reader.readline(), 16)
             if size == 0:
                 raise EOFError
             text += (await self.reader.readexactly(size + 2))[:-2].decode()
-        self._rest = text
-        return {}
-
-    async def fields(self) -> list[dict[str, str]]:
-        """The messages of one chunk or more, whole ones only."""
-        await self.message()
         found = []
-        for block in self._rest.strip("\n").split("\n\n"):
+        for block in text.strip("\n").split("\n\n"):
             pairs = (line.partition(":") for line in block.split("\n"))
             found.append({name: value.strip() for name, _, value in pairs})
         return found
 
     async def events(self, until: str) -> list[Json]:
+        """Events up to and with the first one of type `until`."""
         found: list[Json] = []
-        while not found or found[-1]["type"] != until:
-            for message in await self.fields():
+        while True:
+            for message in await self.messages():
                 if "data" in message:
                     found.append(json.loads(message["data"]))
                     assert message["id"] == str(found[-1]["seq"])
-        return found
+                    if found[-1]["type"] == until:
+                        return found
 
     def close(self) -> None:
         self.writer.close()
 
 
 @pytest.fixture
-def curl(server: Any, http_server: Any, jp_http_port: int, jp_base_url: str) -> Callable[..., Any]:
+def curl(
+    server: Any, http_server: Any, jp_http_port: int, jp_base_url: str
+) -> Iterator[Callable[..., Any]]:
+    opened: list[Curl] = []
+
     async def open(session: str, query: str = "", **headers: str) -> Curl:
         reader, writer = await asyncio.open_connection("localhost", jp_http_port)
         path = f"{jp_base_url.rstrip('/')}{spec.BASE}/sessions/{quote(session, safe='')}/events"
@@ -75,9 +75,12 @@ def curl(server: Any, http_server: Any, jp_http_port: int, jp_base_url: str) -> 
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
         writer.write(f"GET {path}{query} HTTP/1.1\r\n{lines}\r\n".encode())
-        return Curl(reader, writer)
+        opened.append(Curl(reader, writer))
+        return opened[-1]
 
-    return open
+    yield open
+    for one in opened:
+        one.close()
 
 
 async def test_events_come_with_ids_past_and_live(api: Api, session: Json, curl: Any) -> None:
@@ -112,7 +115,7 @@ async def test_silence_is_broken_by_comments(
     await stream.head()
     seen: list[dict[str, str]] = []
     while sum("" in message for message in seen) < 3:
-        seen += await stream.fields()
+        seen += await stream.messages()
     assert seen[0] == {"retry": "1000"}
     stream.close()
 
@@ -130,11 +133,11 @@ async def test_a_reader_that_leaves_is_let_go_at_once(
 async def test_the_stream_ends_with_the_session(api: Api, session: Json, curl: Any) -> None:
     stream: Curl = await curl("first")
     await stream.head()
-    await stream.fields()
+    await stream.messages()
     await api("DELETE", "/sessions/{session}", session="first")
     with pytest.raises(EOFError):
         while True:
-            await stream.message()
+            await stream.messages()
     stream.close()
 
 
