@@ -159,9 +159,13 @@ async def _stream(result: Any, parsed: Parsed) -> int:
         from .commands.render.entries import ConsoleSink, Printer
         from .commands.transcript import Transcript
 
+        from .commands.words import name
+
         printer, transcript = Printer(ConsoleSink(_console(parsed.color))), Transcript()
         async for event in result.items:
             printer.show(transcript.apply(event))
+            if event.get("type") == "request_opened" and sys.stderr.isatty():
+                print(f"answer it: codecast answer {name(result.session)} CHOICE", file=sys.stderr)
         printer.finish()
     if result.problem:
         raise CodecastError.from_json(result.problem)

@@ -64,7 +64,8 @@ def lab(folder: Path, more: list[str]) -> int:
     argv += ["--LabApp.default_url=/lab/tree/README.md"]
     if os.geteuid() == 0:
         argv.append("--allow-root")
-    print(f"JupyterLab opens in {folder.resolve()}; Ctrl-C ends it. What to try: {welcome}", flush=True)
+    print(f"JupyterLab opens in {folder.resolve()}; Ctrl-C ends it.", flush=True)
+    print(f"What to try: {welcome}", flush=True)
     os.execv(sys.executable, [*argv, *more])
 
 

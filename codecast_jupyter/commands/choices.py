@@ -179,5 +179,7 @@ def told(request: Json, body: Json) -> str:
                 return one_line(option.get("label") or option.get("id"))
         return one_line(body["option"])
     answers = body.get("answers") or {}
-    return "; ".join(one_line(", ".join(map(str, value)) if isinstance(value, list) else value)
-                     for value in answers.values())  # fmt: skip
+    return "; ".join(
+        one_line(", ".join(map(str, value)) if isinstance(value, list) else value)
+        for value in answers.values()
+    )

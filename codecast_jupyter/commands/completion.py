@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -176,7 +177,7 @@ def _directories(given: dict[str, str], current: str, fetch: Fetch) -> list[Cand
     head, slash, last = current.rpartition("/")
     folder = head + slash
     if machine == "local" and not folder.startswith(("/", "~")):
-        asked = os.path.join(os.getcwd(), folder)
+        asked = str(Path.cwd() / folder)
     else:
         asked = folder or "~"
     hidden = "&hidden=true" if last.startswith(".") else ""
@@ -192,7 +193,7 @@ def _sessions(given: dict[str, str], current: str, fetch: Fetch) -> list[Candida
     return [
         Candidate(
             str(s.get("name") or s["id"]),
-            f"{(s.get('state') or {}).get('status', '')}, {s.get('cli', '')} on {s.get('machine', '')}",
+            f"{(s.get('state') or {}).get('status', '')}, {s.get('cli')} on {s.get('machine')}",
         )
         for s in _list(fetch, "sessions?all=true")
     ]
@@ -254,9 +255,9 @@ def _names(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate]
 
 
 def _files(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate]:
-    folder = os.path.dirname(current)
+    folder = current.rpartition("/")[0] or "/" * current.startswith("/")
     try:
-        entries = sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda e: e.name)
+        entries = sorted(os.scandir(Path(folder).expanduser()), key=lambda e: e.name)
     except OSError:
         return []
     prefix = folder if folder in ("", "/") else folder + "/"
@@ -344,7 +345,7 @@ _codecast() {
     while IFS= read -r value; do
         [[ -n $value ]] && COMPREPLY+=("$(printf '%q' "$value")")
     done < <("${words[0]}" __complete bash "${words[@]:1}" 2>/dev/null)
-    [[ ${#COMPREPLY[@]} -eq 1 && ( ${COMPREPLY[0]} == */ || ${COMPREPLY[0]} == *= ) ]] && compopt -o nospace
+    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[/=] ]] && compopt -o nospace
     return 0
 }
 complete -F _codecast codecast

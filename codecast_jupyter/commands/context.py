@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from codecast_agent.protocol.errors import CodecastError
@@ -21,7 +21,7 @@ class Ask(Protocol):
     """
 
     async def confirm(self, question: str, detail: str = "", how: str = "") -> bool:
-        """`detail` is shown with the question; `how` tells what to run where nobody can be asked."""
+        """`detail` is shown too; `how` tells what to run where nobody can be asked."""
 
     async def secret(self, prompt: str, how: str = "") -> str:
         """Read without showing it."""
@@ -57,8 +57,8 @@ class Context:
         self.client = client
         self.ask: Ask = ask or NobodyToAsk()
         self.say = say or (lambda text: None)
-        self.cwd = cwd or os.getcwd()
-        self.home = home or os.path.expanduser("~")
+        self.cwd = cwd or str(Path.cwd())
+        self.home = home or str(Path.home())
         self.read_input = read_input
 
 

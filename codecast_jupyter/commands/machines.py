@@ -40,13 +40,13 @@ async def add(context: Context, values: Values) -> Result:
 async def remove(context: Context, values: Values) -> Result:
     name = values["machine"]
     sessions = await context.client.sessions(machine=name, all=True)
-    if sessions and not values["force"]:
-        if not await context.ask.confirm(
-            f"{name} has {plural(len(sessions), 'session')}. Remove the machine all the same?",
-            "They go on running there, out of sight.",
-            f"codecast machines remove --force {name}",
-        ):
-            return Done("Nothing removed.", {"removed": None})
+    asks = sessions and not values["force"]
+    if asks and not await context.ask.confirm(
+        f"{name} has {plural(len(sessions), 'session')}. Remove the machine all the same?",
+        "They go on running there, out of sight.",
+        f"codecast machines remove --force {name}",
+    ):
+        return Done("Nothing removed.", {"removed": None})
     await context.client.remove_machine(name)
     return Done(f"Removed {name}.", {"removed": name})
 

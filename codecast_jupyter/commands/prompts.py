@@ -79,18 +79,20 @@ async def until_done(
         if kind == "turn_started" and prompt in event.get("prompts", []):
             turn = event.get("turn")
         elif kind == "turn_ended" and turn is not None and event.get("turn") == turn:
-            if event.get("error"):
-                problem.update(event["error"])
+            problem.update(event.get("error") or {})
         elif kind == "session_state" and event.get("state") == "failed":
             problem.update(
                 event.get("error") or {"code": "cli_failed", "message": "The CLI did not start."}
             )
             return
-        elif kind == "prompt_state" and event.get("prompt") == prompt:
-            if event.get("state") in TERMINAL_PROMPT_STATES:
-                if event["state"] != "done" and not problem:
-                    problem.update(event.get("error") or _ended(event["state"]))
-                return
+        elif (
+            kind == "prompt_state"
+            and event.get("prompt") == prompt
+            and event.get("state") in TERMINAL_PROMPT_STATES
+        ):
+            if event["state"] != "done" and not problem:
+                problem.update(event.get("error") or _ended(event["state"]))
+            return
 
 
 def _ended(state: str) -> Json:

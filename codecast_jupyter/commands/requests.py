@@ -114,7 +114,8 @@ COMMANDS = (
             SESSION,
             positional(
                 "choice",
-                "a number, y (once), a (always), n (no), a label, or own words; an id of a request may stand before it",
+                "a number, y (once), a (always), n (no), a label, or own words; an id of a request"
+                " may stand before it",
                 required=False,
                 many=True,
                 text=True,

@@ -8,16 +8,18 @@ widget) and prints the items of a `Stream` as they come.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, NamedTuple, Union
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 Json = Mapping[str, Any]
+NOTHING: Json = MappingProxyType({})
 
 
 class Done(NamedTuple):
     """It was done; `words` tells the person what."""
 
     words: str
-    data: Json = {}
+    data: Json = NOTHING
 
     def to_json(self) -> Any:
         return {"ok": True, **self.data}
@@ -63,9 +65,9 @@ class Session(NamedTuple):
     """A session and, where asked for, the last of its events, oldest first."""
 
     session: Json
-    events: Sequence[Json] = []
-    prompts: Sequence[Json] = []
-    requests: Sequence[Json] = []
+    events: Sequence[Json] = ()
+    prompts: Sequence[Json] = ()
+    requests: Sequence[Json] = ()
 
     def to_json(self) -> Any:
         return self._asdict()
@@ -100,7 +102,7 @@ class Prompts(NamedTuple):
 
 class Requests(NamedTuple):
     requests: Sequence[Json]
-    names: dict[str, str] = {}  # session id to its name
+    names: Mapping[str, str] = NOTHING  # session id to its name
 
     def to_json(self) -> Any:
         return self.requests
@@ -216,16 +218,17 @@ class Stream(NamedTuple):
     session: Json
     items: AsyncIterator[Json]
     raw: bool = False
-    problem: dict[str, Any] = {}  # filled before the end when it ended badly
+    problem: Json = NOTHING  # filled before the end when it ended badly
 
     def to_json(self) -> Any:
         return self.session
 
 
-Result = Union[
-    Done, Text, Help, Version, Sessions, Session, Started, Prompted, Prompts, Requests, Answered,
-    Machines, Machine, Doctor, Clis, Processes, Directories, Hits, Health, Server, Follow, Stream,
-]  # fmt: skip
+Result = (
+    Done | Text | Help | Version | Sessions | Session | Started | Prompted | Prompts | Requests
+    | Answered | Machines | Machine | Doctor | Clis | Processes | Directories | Hits | Health
+    | Server | Follow | Stream
+)  # fmt: skip
 RESULTS: tuple[type, ...] = (
     Done, Text, Help, Version, Sessions, Session, Started, Prompted, Prompts, Requests, Answered,
     Machines, Machine, Doctor, Clis, Processes, Directories, Hits, Health, Server, Follow, Stream,

@@ -11,7 +11,7 @@ from codecast_agent.protocol.errors import CodecastError
 from .context import Context, connected, on_machine
 from .results import Done, Follow, Result, Session, Sessions, Started, Stream
 from .table import MODES, SESSION, Command, Values, flag, nearest, option, positional
-from .words import name, one_line, plural
+from .words import name, one_line
 
 Json = Mapping[str, Any]
 FAMILY = "Sessions"
@@ -45,7 +45,7 @@ def place(context: Context, machine: str, directory: str | None) -> tuple[str, s
 
 
 async def find(context: Context, session: str) -> Json:
-    """The session of that name or id, or of the only id beginning so.
+    """The session of that name or id.
 
     Raises CodecastError("not_found") that names the nearest one.
     """
@@ -55,9 +55,6 @@ async def find(context: Context, session: str) -> Json:
         if error.code != "not_found":
             raise
         known = await context.client.sessions(all=True)
-        matching = [s for s in known if len(session) > 3 and str(s["id"]).startswith(session)]
-        if len(matching) == 1:
-            return matching[0]
         near = nearest(session, [str(s["name"]) for s in known if s.get("name")])
         raise CodecastError(
             "not_found",
@@ -129,11 +126,7 @@ async def show(context: Context, values: Values) -> Result:
     return Session(
         session,
         events,
-        [
-            p
-            for p in prompts
-            if p.get("state") in ("stored", "delivered", "queued")
-        ],
+        [p for p in prompts if p.get("state") in ("stored", "delivered", "queued")],
         [r for r in requests if r.get("outcome", "open") == "open"],
     )
 
@@ -197,16 +190,17 @@ async def rm(context: Context, values: Values) -> Result:
     removed, words = [], []
     for wanted in values["session"]:
         session = await find(context, wanted)
-        if not values["force"] and _status(session) in ("running", "waiting"):
-            if not await context.ask.confirm(
-                f"{name(session)} is {_status(session)}. End it and delete its history?",
-                "",
-                f"codecast rm --force {name(session)}",
-            ):
-                continue
+        busy = not values["force"] and _status(session) in ("running", "waiting")
+        if busy and not await context.ask.confirm(
+            f"{name(session)} is {_status(session)}. End it and delete its history?",
+            "",
+            f"codecast rm --force {name(session)}",
+        ):
+            continue
         await context.client.remove(session["id"])
         removed.append(session["id"])
-        words.append(name(session))
+        away = f" (on {session.get('machine')}: when it returns)"
+        words.append(name(session) + (away if session.get("link") == "offline" else ""))
     return Done(
         "Removed " + ", ".join(words) + "." if words else "Nothing removed.", {"removed": removed}
     )
@@ -258,7 +252,8 @@ COMMANDS = (
             ("start local . -c demo -a", "try the demo CLI here and watch it"),
             ('start gpu-1:/data/run -p "Why is the loss NaN?"', "start with a prompt"),
         ),
-        "`~` is the home directory on that machine, also where your shell has put this computer's in its place.",
+        "`~` is the home directory on that machine, also where your shell has put this computer's"
+        " in its place.",
         FAMILY,
     ),
     Command(
@@ -271,8 +266,8 @@ COMMANDS = (
             ("attach brave-otter", "its last words, then live"),
             ("attach brave-otter --from 0", "from the beginning"),
         ),
-        "Ctrl-C interrupts the running turn, or detaches when there is none; Ctrl-D detaches; /help tells more."
-        " Detaching never affects the CLI.",
+        "Ctrl-C interrupts the running turn, or detaches when there is none; Ctrl-D detaches; /help"
+        " tells more. Detaching never affects the CLI.",
         FAMILY,
     ),
     Command(
@@ -373,8 +368,8 @@ COMMANDS = (
 
 
 def described(session: Json) -> str:
-    """`brave-otter (claude in ~/project on gpu-1)`."""
-    return f"{name(session)} ({session.get('cli')} in {session.get('cwd')} on {session.get('machine')})"
+    """`claude in ~/project on gpu-1`."""
+    return f"{session.get('cli')} in {session.get('cwd')} on {session.get('machine')}"
 
 
-__all__ = ["COMMANDS", "TAIL", "described", "find", "history", "place", "plural", "ready_machine"]
+__all__ = ["COMMANDS", "TAIL", "described", "find", "history", "place", "ready_machine"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from codecast_agent.protocol.errors import CodecastError
 
 from .context import Context
-from .results import Help, Result, Server, Text, Version
+from .results import Help, Result, Text, Version
 from .table import Command, Values, find, flag, names, nearest, positional
 
 FAMILY = "The shell"
@@ -66,8 +66,8 @@ COMMANDS = (
         (),
         ("server status",),
         (("server", ""),),
-        "A running Jupyter server with Codecast is used; where there is none, the first command that needs one"
-        " starts its own in the background, for you alone.",
+        "A running Jupyter server with Codecast is used; where there is none, the first command"
+        " that needs one starts its own in the background, for you alone.",
         FAMILY,
         client=False,
     ),

@@ -62,7 +62,7 @@ class Entry:
 
 
 class Transcript:
-    """`state` may be given as the session has it now; events up to its seq then only make entries."""
+    """`state` may be given as the session has it now: events it knows then only make entries."""
 
     def __init__(self, state: Json | None = None) -> None:
         self.entries: list[Entry] = []
@@ -307,7 +307,7 @@ def tool_label(data: Json) -> str:
 
 
 def request_body(request: Json) -> tuple[str, Sequence[Json], str]:
-    """`(command or input, diffs, description)` of a permission request: all of what is asked for."""
+    """`(command or input, diffs, description)` of a permission request: all of what it asks."""
     texts, diffs = [], []
     for block in request.get("content") or []:
         if block.get("type") == "diff":

@@ -53,6 +53,9 @@ def tokens(count: int) -> str:
     return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.1f}M"
 
 
+MARK = "\u276f"  # before what a person says
+UNFINISHED = "\u2013"
+
 _KEEP = {"\n", "\t", "\u200d"}  # the joiner holds emoji together
 
 

@@ -23,9 +23,10 @@ from ..commands import choices
 from ..commands.context import Context
 from ..commands.render.entries import Printer, problem, running_tool
 from ..commands.results import Follow
+from ..commands.sessions import described
 from ..commands.table import MODES, nearest
 from ..commands.transcript import Transcript
-from ..commands.words import duration, name, one_line, safe
+from ..commands.words import MARK, duration, name, one_line, safe
 from .follow import first
 from .screen import Screen
 
@@ -114,9 +115,9 @@ class Attach:
         session = self.session
         head = Text(safe(name(session)), "bold")
         head.append(
-            f"  {safe(session.get('cli'))} in {safe(session.get('cwd'))} on {safe(session.get('machine'))}"
-            "   /help tells the keys", "dim",
-        )  # fmt: skip
+            f"  {safe(described(session))}   /help tells the keys",
+            "dim",
+        )
         self.screen.block(head)
         if self.follow.words:
             self.screen.block(Text(self.follow.words, "yellow"))
@@ -207,13 +208,13 @@ class Attach:
     def _label(self) -> str:
         request = self.request
         if request is None:
-            return "❯ "
+            return f"{MARK} "
         question = self._question()
         if question is not None:
             total = len(request.get("questions") or [])
             which = f"{len(self._answers) + 1} of {total}: " if total > 1 else ""
-            return f"{which}answer [{choices.hint({**request, 'questions': [question]})}] ❯ "
-        return f"allow? [{choices.hint(request)}] ❯ "
+            return f"{which}answer [{choices.hint({**request, 'questions': [question]})}] {MARK} "
+        return f"allow? [{choices.hint(request)}] {MARK} "
 
     def _notes(self, width: int) -> list[tuple[str, str]]:
         found = []

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import Completer, CompleteEvent, Completion
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
@@ -143,7 +143,7 @@ class Screen:
     # life
 
     async def run(self) -> None:
-        """Until `close`; at the end everything told is on the terminal and the live area is gone."""
+        """Until `close`; at the end all of it is on the terminal and the live area is gone."""
         drawing = asyncio.create_task(self._draw())
         try:
             await self.application.run_async(handle_sigint=True)

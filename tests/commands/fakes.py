@@ -27,22 +27,37 @@ OPTIONS = [
 ]
 QUESTIONS = [
     {
-        "id": "q1", "header": "Colour", "text": "Which colour?", "multiple": False, "free_text": True,
+        "id": "q1",
+        "header": "Colour",
+        "text": "Which colour?",
+        "multiple": False,
+        "free_text": True,
         "options": [{"label": "red"}, {"label": "green", "description": "calm"}],
     },
     {
-        "id": "q2", "text": "Which sizes?", "multiple": True, "free_text": False,
+        "id": "q2",
+        "text": "Which sizes?",
+        "multiple": True,
+        "free_text": False,
         "options": [{"label": "S"}, {"label": "M"}, {"label": "L"}],
     },
-]  # fmt: skip
+]
 
 
 class FakeSession:
     def __init__(self, machine: str, cwd: str, name: str, id: str, cli: str) -> None:
         self.fixed: Json = {
-            "id": id, "name": name, "machine": machine, "cli": cli, "cwd": cwd, "mode": "code",
-            "model": None, "created": time.time() - 4000, "link": "online", "delivery": "started",
-        }  # fmt: skip
+            "id": id,
+            "name": name,
+            "machine": machine,
+            "cli": cli,
+            "cwd": cwd,
+            "mode": "code",
+            "model": None,
+            "created": time.time() - 4000,
+            "link": "online",
+            "delivery": "started",
+        }
         self.events: list[Json] = []
         self.state = fold.initial()
         self.prompts: dict[str, Json] = {}
@@ -88,10 +103,18 @@ class FakeClient:
         if name not in self.machine_states:
             raise CodecastError("not_found", f"There is no machine {name!r}.", "codecast machines")
         return {
-            "name": name, "kind": "local" if name == "local" else "ssh", "source": "ssh_config",
-            "host": f"{name}.example", "user": "me", "port": 22, "state": self.machine_states[name],
-            "sessions": len(self.known), "latency_ms": 1.5, "defaults": {}, "since": time.time(),
-        }  # fmt: skip
+            "name": name,
+            "kind": "local" if name == "local" else "ssh",
+            "source": "ssh_config",
+            "host": f"{name}.example",
+            "user": "me",
+            "port": 22,
+            "state": self.machine_states[name],
+            "sessions": len(self.known),
+            "latency_ms": 1.5,
+            "defaults": {},
+            "since": time.time(),
+        }
 
     async def machines(self) -> list[Json]:
         return [self._machine(name) for name in self.machine_states]
@@ -241,9 +264,15 @@ class FakeClient:
         found = self._find(session)
         assert id not in found.prompts, "a prompt was sent twice"
         prompt = {
-            "id": id, "session": found.fixed["id"], "text": content, "content": [text(content)],
-            "state": "queued", "created": time.time(), "by": "me", "where": "shell",
-        }  # fmt: skip
+            "id": id,
+            "session": found.fixed["id"],
+            "text": content,
+            "content": [text(content)],
+            "state": "queued",
+            "created": time.time(),
+            "by": "me",
+            "where": "shell",
+        }
         found.prompts[id] = prompt
         self.calls.append(("prompt", content, steer))
         await found.emit(
@@ -321,9 +350,15 @@ class FakeClient:
                 turn=turn,
             )
             picked = await self._ask(
-                session, f"r{turn}", turn, kind="permission", title="Edit train.py", call=call,
-                content=[{"type": "diff", "path": "train.py", "diff": DIFF}], options=OPTIONS,
-            )  # fmt: skip
+                session,
+                f"r{turn}",
+                turn,
+                kind="permission",
+                title="Edit train.py",
+                call=call,
+                content=[{"type": "diff", "path": "train.py", "diff": DIFF}],
+                options=OPTIONS,
+            )
             status = "failed" if picked.get("option") == "no" else "completed"
             await session.emit("tool_call_update", call=call, status=status, turn=turn)
             await session.emit(
@@ -349,7 +384,7 @@ class FakeClient:
         await session.emit("request_opened", request=request, turn=turn, **fields)
         elsewhere = os.environ.get("FAKE_ELSEWHERE")
         if elsewhere:
-            while not Path(elsewhere).exists():
+            while not Path(elsewhere).exists():  # noqa: ASYNC110 (another process makes it)
                 await asyncio.sleep(0.02)
             body: Json = {"option": "yes", "label": "Yes", "by": "alice", "where": "telegram"}
         else:
@@ -362,10 +397,16 @@ class FakeClient:
     async def requests(self, session: str | None = None) -> list[Json]:
         found = [self._find(session)] if session else list(self.known.values())
         return [
-            {**{k: v for k, v in e.items() if k not in ("type", "time")}, "session": s.fixed["id"], "opened": e["time"],
-             "outcome": "open" if e["request"] in s.state["requests"] else "resolved"}
-            for s in found for e in s.events if e["type"] == "request_opened"
-        ]  # fmt: skip
+            {
+                **{k: v for k, v in e.items() if k not in ("type", "time")},
+                "session": s.fixed["id"],
+                "opened": e["time"],
+                "outcome": "open" if e["request"] in s.state["requests"] else "resolved",
+            }
+            for s in found
+            for e in s.events
+            if e["type"] == "request_opened"
+        ]
 
     async def answer(self, session: str, request: str, **body: Any) -> Json:
         found = self._find(session)

@@ -24,17 +24,32 @@ class Terminal:
     """Runs `python argv...` in a pty. `text` is all output so far without escape sequences."""
 
     def __init__(
-        self, argv: list[str], env: dict[str, str] | None = None, size: tuple[int, int] = (30, 100), cwd: Path | None = None
+        self,
+        argv: list[str],
+        env: dict[str, str] | None = None,
+        size: tuple[int, int] = (30, 100),
+        cwd: Path | None = None,
     ) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         path = os.pathsep.join([str(ROOT), str(ROOT / "remote_agent")])
         self.process = subprocess.Popen(
             [sys.executable, *argv],
-            stdin=slave, stdout=slave, stderr=slave, start_new_session=True, cwd=cwd,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            cwd=cwd,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": path, "COLUMNS": "", "LINES": "", **(env or {})},
-        )  # fmt: skip
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "PYTHONPATH": path,
+                "COLUMNS": "",
+                "LINES": "",
+                **(env or {}),
+            },
+        )
         os.close(slave)
         self.raw = b""
         self._seen = 0
@@ -78,7 +93,8 @@ class Terminal:
             if time.monotonic() > deadline or not self._read(0.2):
                 missing = word
                 raise AssertionError(
-                    f"never saw {missing!r} in:\n{text[self._seen :]}\n--- before:\n{text[: self._seen]}"
+                    f"never saw {missing!r} in:\n{text[self._seen :]}\n--- before:\n"
+                    f"{text[: self._seen]}"
                 )
 
     def type(self, keys: str) -> None:

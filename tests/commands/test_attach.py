@@ -1,4 +1,4 @@
-"""`codecast attach` in a real terminal: it streams while one types, asks, interrupts, comes back."""
+"""`codecast attach` in a real terminal: it streams, asks, interrupts, comes back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from codecast_jupyter.commands.words import MARK
 
 from .terminal import Terminal
 
@@ -33,7 +35,7 @@ def test_streams_asks_and_takes_a_typed_answer(attach: Attach) -> None:
     terminal = attach()
     terminal.expect("demo in /work on local", "Ctrl-D detaches")
     terminal.type("work please\r")
-    terminal.expect("❯ work please", "Thinking hard.", "I shall change **train.py**", "Now.")
+    terminal.expect(f"{MARK} work please", "Thinking hard.", "I shall change **train.py**", "Now.")
     terminal.expect("? Edit train.py", "-lr = 1", "+lr = 0.1", "1  Yes", "3  No", "allow?")
     assert b"\x1b[32m+lr = 0.1" in terminal.raw, "no colours in the diff"
     terminal.type("maybe\r")
@@ -53,7 +55,7 @@ def test_ctrl_c_interrupts_and_queued_prompt_follows(attach: Attach) -> None:
     terminal.type("second\r")
     terminal.expect("queued: second")
     terminal.type("\x03")
-    terminal.expect("interrupted in", "❯ second", "You said: second", "done in")
+    terminal.expect("interrupted in", f"{MARK} second", "You said: second", "done in")
     terminal.expect("Ctrl-D detaches")
     terminal.type("\x03")  # nothing runs
     terminal.expect("Detached from brave-otter")
@@ -182,8 +184,12 @@ def test_no_terminal_no_keyboard(tmp_path: Path) -> None:
     env: dict[str, Any] = {**os.environ, "PYTHONPATH": path, "FAKE_PROMPT": "hello"}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.commands.fake_cli", "attach", "brave-otter"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env, text=True, cwd=root,
-    ) as process:  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=env,
+        text=True,
+        cwd=root,
+    ) as process:
         assert process.stdout is not None
         lines = []
         for line in process.stdout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 from typing import Any
@@ -66,11 +65,12 @@ CASES = {
 async def furnished() -> FakeClient:
     client = FakeClient()
     await client.add().emit("session_state", state="ready", pid=1)
-    await client.add("sad-owl").emit("session_state", state="ready", pid=2)
+    asking = client.add("sad-owl")
+    await asking.emit("session_state", state="ready", pid=2)
     await client.prompt("sad-owl", "work", id="p1")
     await client.prompt("sad-owl", "later", id="p2")
-    while not await client.requests("sad-owl"):
-        await asyncio.sleep(0.01)
+    async with asking.grown:
+        await asking.grown.wait_for(lambda: bool(asking.state["requests"]))
     return client
 
 

@@ -21,20 +21,31 @@ ROOT = Path(__file__).parents[2]
 ANSWERS: dict[str, Any] = {
     "machines": [{"name": "local", "state": "online"}, {"name": "gpu-1", "state": "offline"}],
     "sessions?all=true": [
-        {"id": "1", "name": "brave-otter", "cli": "demo", "machine": "local",
-         "state": {"status": "idle", "settings": {"model": {"choices": [{"value": "opus", "name": "Opus"}]}}}},
+        {
+            "id": "1",
+            "name": "brave-otter",
+            "cli": "demo",
+            "machine": "local",
+            "state": {
+                "status": "idle",
+                "settings": {"model": {"choices": [{"value": "opus", "name": "Opus"}]}},
+            },
+        },
     ],
     "sessions/brave-otter": {
-        "id": "1", "state": {"settings": {"model": {"choices": [{"value": "opus"}, {"value": "tiny"}]}}}
+        "id": "1",
+        "state": {"settings": {"model": {"choices": [{"value": "opus"}, {"value": "tiny"}]}}},
     },
     "sessions/brave-otter/requests": [
         {"request": "r", "outcome": "open", "options": [{"label": "Allow"}, {"label": "Reject"}]}
     ],
     "sessions/brave-otter/prompts": [{"id": "p", "state": "queued", "text": "later"}],
     "machines/gpu-1/clis": [{"cli": "demo", "found": True}, {"cli": "claude", "found": False}],
-    "machines/gpu-1/directories?path=~": {"entries": [{"name": "a dir", "is_dir": True}, {"name": "f", "is_dir": False}]},
+    "machines/gpu-1/directories?path=~": {
+        "entries": [{"name": "a dir", "is_dir": True}, {"name": "f", "is_dir": False}]
+    },
     "machines/gpu-1/directories?path=%2Fdata%2F": {"entries": [{"name": "run", "is_dir": True}]},
-}  # fmt: skip
+}
 
 
 def values(*words: str) -> list[str]:
@@ -141,8 +152,9 @@ def test_without_a_server_nothing_is_started_and_nothing_said(tmp_path: Path) ->
 def test_completing_imports_little() -> None:
     code = (
         "import sys; from codecast_jupyter.commands.completion import main;"
+        "heavy = ('asyncio', 'tornado', 'rich', 'argparse', 'jupyter_server');"
         "main(['zsh', 'st']);"
-        "print([m for m in ('asyncio', 'tornado', 'rich', 'argparse', 'jupyter_server') if m in sys.modules])"
+        "print([m for m in heavy if m in sys.modules])"
     )
     path = os.pathsep.join([str(ROOT), str(ROOT / "remote_agent")])
     out = subprocess.run(
@@ -161,7 +173,8 @@ def test_bash_completes(server: dict[str, str]) -> None:
     def complete(line: str) -> list[str]:
         body = (
             f"{script('bash')}\ncompopt() {{ :; }}\n"
-            f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; _codecast; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+            f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; _codecast;"
+            "printf '%s\\n' \"${COMPREPLY[@]}\""
         )
         done = subprocess.run(
             ["bash", "-c", body], env=server, capture_output=True, text=True, timeout=60

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from codecast_jupyter.commands.words import MARK
+
 from .terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +39,13 @@ class Shell:
     def popen(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "codecast_jupyter.cli", *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=self.env, text=True, cwd=self.work,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.env,
+            text=True,
+            cwd=self.work,
+        )
 
     def run(self, *words: str, code: int = 0) -> Any:
         """The JSON of a command, or its error's."""
@@ -66,7 +72,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 
 def test_two_shells_start_one_server(shell: Shell) -> None:
-    assert shell.run("server") ["running"] is False
+    assert shell.run("server")["running"] is False
     assert shell.run("health", code=1)["error"]["code"] == "unreachable"  # not worth starting one
     both = [shell.popen("machines", "--json") for _ in range(2)]
     for process in both:
@@ -131,7 +137,9 @@ def test_session_by_hand_in_a_terminal_through_a_killed_server(shell: Shell) -> 
         terminal.expect("Detached from by-hand")
         assert terminal.end() == 0
     with Terminal(["-m", "codecast_jupyter.cli", "attach", "by-hand"], shell.env) as terminal:
-        terminal.expect("❯ write a.txt: hello", "interrupted in", "done in", "Ctrl-D detaches")
+        terminal.expect(
+            f"{MARK} write a.txt: hello", "interrupted in", "done in", "Ctrl-D detaches"
+        )
         terminal.type("\x03")
         terminal.expect("Detached")
     session = shell.run("show", "by-hand")["session"]
@@ -162,10 +170,20 @@ def test_demo_check(tmp_path: Path) -> None:
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "remote_agent")])
     env["TMPDIR"] = str(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "codecast_jupyter.demo", "--check"], env=env, capture_output=True, text=True, timeout=170
+        [sys.executable, "-m", "codecast_jupyter.demo", "--check"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=170,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("answer streamed", "permission asked", "permission granted", "file changed", "session destroyed"):
+    for words in (
+        "answer streamed",
+        "permission asked",
+        "permission granted",
+        "file changed",
+        "session destroyed",
+    ):
         assert words in done.stdout
     assert list(tmp_path.iterdir()) == [], "something was left"
     assert not _mentions(str(tmp_path))
@@ -177,9 +195,12 @@ def test_demo_check_that_fails_leaves_nothing(tmp_path: Path) -> None:
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "remote_agent")])
     env["TMPDIR"] = str(tmp_path)
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "codecast_jupyter.demo", "--check"], env=env,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        [sys.executable, "-u", "-m", "codecast_jupyter.demo", "--check"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "session started" in line:

@@ -11,7 +11,7 @@ from codecast_agent.protocol.events import EVENTS, text
 from codecast_jupyter.commands.render import markdown
 from codecast_jupyter.commands.render.entries import ConsoleSink, Printer
 from codecast_jupyter.commands.transcript import Transcript
-from codecast_jupyter.commands.words import safe
+from codecast_jupyter.commands.words import UNFINISHED, safe
 
 from .fakes import DIFF, OPTIONS
 
@@ -124,7 +124,7 @@ def test_turn_end_closes_what_is_open() -> None:
             {"type": "turn_ended", "turn": 1, "reason": "cancelled"},
         )
     )
-    assert "– sleep" in shown and "interrupted" in shown
+    assert f"{UNFINISHED} sleep" in shown and "interrupted" in shown
 
 
 def test_request_for_an_unseen_call_shows_all_of_it() -> None:
@@ -132,12 +132,24 @@ def test_request_for_an_unseen_call_shows_all_of_it() -> None:
     shown = printed(
         numbered(
             {
-                "type": "request_opened", "request": "r", "kind": "permission", "title": "Write x",
-                "content": [{"type": "diff", "path": "x", "diff": long}], "options": OPTIONS, "raw_input": {"command": "rm -rf /x"},
+                "type": "request_opened",
+                "request": "r",
+                "kind": "permission",
+                "title": "Write x",
+                "content": [{"type": "diff", "path": "x", "diff": long}],
+                "options": OPTIONS,
+                "raw_input": {"command": "rm -rf /x"},
             },
-            {"type": "request_resolved", "request": "r", "option": "no", "by": "bo", "where": "lab", "message": "never"},
+            {
+                "type": "request_resolved",
+                "request": "r",
+                "option": "no",
+                "by": "bo",
+                "where": "lab",
+                "message": "never",
+            },
         )
-    )  # fmt: skip
+    )
     assert "+line 499" in shown and "rm -rf /x" in shown
     assert "Edit(train.py)" in shown  # what `always` would allow
     assert "✗ No: never  by bo on lab" in shown
@@ -172,13 +184,31 @@ def test_escape_sequences_and_reordering_marks_have_no_power() -> None:
     assert safe(evil) == "rm ␛[2K␛[1Gls <U+202E>gnp.x <U+009B>31m \nok"
     for event in (
         chunk(evil),
-        {"type": "request_opened", "request": "r", "kind": "permission", "title": evil, "description": evil,
-         "raw_input": {"command": evil}, "options": [{"id": "y", "kind": "allow_once", "label": evil, "rule": evil}]},
-        {"type": "tool_call", "call": "c", "title": evil, "kind": "edit", "status": "completed",
-         "content": [{"type": "diff", "path": evil, "diff": "+" + evil}]},
+        {
+            "type": "request_opened",
+            "request": "r",
+            "kind": "permission",
+            "title": evil,
+            "description": evil,
+            "raw_input": {"command": evil},
+            "options": [{"id": "y", "kind": "allow_once", "label": evil, "rule": evil}],
+        },
+        {
+            "type": "tool_call",
+            "call": "c",
+            "title": evil,
+            "kind": "edit",
+            "status": "completed",
+            "content": [{"type": "diff", "path": evil, "diff": "+" + evil}],
+        },
         {"type": "notice", "level": "error", "text": evil},
-        {"type": "turn_ended", "turn": 1, "reason": "error", "error": {"code": "x", "message": evil, "detail": evil, "hint": evil}},
-    ):  # fmt: skip
+        {
+            "type": "turn_ended",
+            "turn": 1,
+            "reason": "error",
+            "error": {"code": "x", "message": evil, "detail": evil, "hint": evil},
+        },
+    ):
         shown = printed(numbered(event))
         assert "\x1b" not in shown and "\u202e" not in shown and "\x9b" not in shown
 
@@ -212,9 +242,13 @@ def test_given_state_is_not_folded_twice() -> None:
 
 def test_markdown_cannot_be_broken_out_of() -> None:
     event = {
-        "type": "request_opened", "request": "r", "kind": "permission", "title": "x](http://evil) `y`",
-        "raw_input": {"command": "echo ```\n# big\n````"}, "options": OPTIONS,
-    }  # fmt: skip
+        "type": "request_opened",
+        "request": "r",
+        "kind": "permission",
+        "title": "x](http://evil) `y`",
+        "raw_input": {"command": "echo ```\n# big\n````"},
+        "options": OPTIONS,
+    }
     shown = markdown.transcript(numbered(event))
     assert "`````\necho ```\n# big\n````\n`````" in shown
     assert r"x\]\(http://evil\)" in shown

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..choices import letter, told
 from ..transcript import Entry, request_body, tool_label
-from ..words import duration, one_line, safe, tokens, who
+from ..words import MARK, UNFINISHED, duration, one_line, safe, tokens, who
 
 Json = Mapping[str, Any]
 DIFF_LINES = 60  # of a finished tool call; a request shows its whole diff
@@ -141,7 +141,7 @@ class Printer:
 
 
 def prompt(entry: Entry) -> Text:
-    text = Text("❯ ", "bold cyan")
+    text = Text(f"{MARK} ", "bold cyan")
     lines = safe(entry.text).split("\n")
     text.append(("\n  ").join(lines), "bold")
     notes = [who(entry.data)] if entry.data.get("where") not in (None, "shell") else []
@@ -161,7 +161,7 @@ def tool(entry: Entry) -> RenderableType:
     unfinished = data.get("status") not in ("completed", "failed")
     text = indent(entry)
     text.append(
-        "✗ " if failed else "– " if unfinished else "✓ ",
+        "✗ " if failed else f"{UNFINISHED} " if unfinished else "✓ ",
         "red" if failed else "yellow" if unfinished else "green",
     )
     text.append(one_line(tool_label(data), 200))
@@ -311,16 +311,14 @@ def entry_block(entry: Entry) -> RenderableType | None:
         return Text(words + (f" in {duration(wait / 1000)}" if wait else ""), "yellow")
     if entry.kind == "background":
         text = indent(entry)
-        text.append(
-            f"background: {one_line(data.get('title') or data.get('task'), 100)} {data.get('state')}",
-            "dim",
-        )
+        what = one_line(data.get("title") or data.get("task"), 100)
+        text.append(f"background: {what} {data.get('state')}", "dim")
         return text
     if entry.kind == "setting":
         return Text(", ".join(f"{name}: {one_line(value)}" for name, value in data.items()), "dim")
     if entry.kind == "gap":
         return Text(
-            f"events {data.get('first')} to {data.get('last')} are missing: {safe(data.get('why'))}",
+            f"events {data.get('first')} to {data.get('last')} are lost: {safe(data.get('why'))}",
             "yellow",
         )
     return None

@@ -16,7 +16,7 @@ from .. import results as r
 from ..choices import letter
 from ..table import TABLE, find
 from ..transcript import Entry, Transcript, request_body, tool_label
-from ..words import age, duration, name, one_line, plural, safe, who
+from ..words import UNFINISHED, age, duration, name, one_line, plural, safe, who
 
 Json = Mapping[str, Any]
 _LOGIN: dict[Any, str] = {True: "yes", False: "no"}
@@ -140,7 +140,10 @@ def transcript(events: Sequence[Json]) -> str:
 
 
 def entry(item: Entry) -> str:
-    """One entry of a transcript; empty for what needs no words. The agent's text is its own Markdown."""
+    """One entry of a transcript; empty for what needs no words.
+
+    The agent's text is Markdown already.
+    """
     data = item.data
     if item.kind == "message":
         return safe(item.text).strip()
@@ -262,7 +265,7 @@ def machine(result: r.Machine) -> str:
 
 
 def doctor(result: r.Doctor) -> str:
-    marks = {"ok": "✓", "warning": "!", "error": "✗", "skipped": "–"}
+    marks = {"ok": "✓", "warning": "!", "error": "✗", "skipped": UNFINISHED}
     lines = []
     for check in result.checks:
         hint = f" {esc(check['hint'])}" if check.get("hint") else ""

@@ -15,7 +15,7 @@ from codecast_agent.protocol.errors import CodecastError
 from .. import results as r
 from ..table import TABLE, Command, find
 from ..transcript import Transcript
-from ..words import age, duration, name, one_line, plural, safe, size, who
+from ..words import UNFINISHED, age, duration, name, one_line, plural, safe, size, who
 from . import entries
 from .entries import Printer, Sink
 
@@ -91,9 +91,14 @@ def sessions(result: r.Sessions) -> RenderableType:
         if s.get("link") == "offline":
             word.append(" (offline)", "dim")
         made.add_row(
-            Text(safe(name(s)), "bold"), word, safe(s.get("cli")), safe(s.get("machine")),
-            safe(s.get("cwd")), age(state.get("updated") or s.get("created")), _title(state),
-        )  # fmt: skip
+            Text(safe(name(s)), "bold"),
+            word,
+            safe(s.get("cli")),
+            safe(s.get("machine")),
+            safe(s.get("cwd")),
+            age(state.get("updated") or s.get("created")),
+            _title(state),
+        )
     return made
 
 
@@ -208,9 +213,13 @@ def queue(result: r.Prompts) -> RenderableType:
     made = table("", "STATE", "PROMPT", "BY", "AGE", "ID")
     for number, p in enumerate(result.prompts, 1):
         made.add_row(
-            str(number), str(p.get("state")), one_line(p.get("text") or "", 80),
-            safe(who(p)), age(p.get("created")), str(p.get("id", ""))[:8],
-        )  # fmt: skip
+            str(number),
+            str(p.get("state")),
+            one_line(p.get("text") or "", 80),
+            safe(who(p)),
+            age(p.get("created")),
+            str(p.get("id", ""))[:8],
+        )
     return made
 
 
@@ -224,7 +233,9 @@ def requests(result: r.Requests) -> RenderableType:
         )
         head = Text(safe(session), "bold")
         opened = age(request.get("opened"))
-        head.append(f"  {request.get('request')}" + (f"  {opened} ago" if opened not in ("", "now") else ""), "dim")
+        head.append(f"  {request.get('request')}", "dim")
+        if opened not in ("", "now"):
+            head.append(f"  {opened} ago", "dim")
         parts += [head, Padding(entries.request(request), (0, 0, 0, 2))]
         parts.append(Text(f"  answer: codecast answer {safe(session)} CHOICE\n", "dim"))
     return Group(*parts)
@@ -238,10 +249,14 @@ def machines(result: r.Machines) -> RenderableType:
         host += f":{m['port']}" if host and m.get("port") not in (None, 22) else ""
         latency = m.get("latency_ms")
         made.add_row(
-            Text(safe(m.get("name")), "bold"), status(m.get("state")), safe(host), str(m.get("sessions") or ""),
-            f"{latency:.0f} ms" if isinstance(latency, (int, float)) else "", safe(m.get("source") or ""),
+            Text(safe(m.get("name")), "bold"),
+            status(m.get("state")),
+            safe(host),
+            str(m.get("sessions") or ""),
+            f"{latency:.0f} ms" if isinstance(latency, (int, float)) else "",
+            safe(m.get("source") or ""),
             Text(one_line((m.get("error") or {}).get("message", ""), 80), "red"),
-        )  # fmt: skip
+        )
     return made
 
 
@@ -307,7 +322,7 @@ def doctor(result: r.Doctor) -> RenderableType:
         "ok": ("✓", "green"),
         "warning": ("!", "yellow"),
         "error": ("✗", "red"),
-        "skipped": ("–", "dim"),
+        "skipped": (UNFINISHED, "dim"),
     }
     parts: list[RenderableType] = []
     for check in result.checks:
@@ -364,9 +379,12 @@ def processes(result: r.Processes) -> RenderableType:
         command = p.get("command")
         words = " ".join(map(str, command)) if isinstance(command, list) else str(command or "")
         made.add_row(
-            str(p.get("pid")), safe(p.get("session") or "")[:8], duration(p["age"]) if p.get("age") is not None else "",
-            size(p.get("memory")), Text(one_line(words, 100), "bold" if p.get("supervisor") else ""),
-        )  # fmt: skip
+            str(p.get("pid")),
+            safe(p.get("session") or "")[:8],
+            duration(p["age"]) if p.get("age") is not None else "",
+            size(p.get("memory")),
+            Text(one_line(words, 100), "bold" if p.get("supervisor") else ""),
+        )
     return made
 
 
@@ -389,17 +407,24 @@ def hits(result: r.Hits) -> RenderableType:
     for hit in result.hits:
         made.add_row(
             Text(safe(hit.get("name") or str(hit.get("session", ""))[:8]), "bold"),
-            f"{hit.get('seq')} {hit.get('kind')}", age(hit.get("time")), one_line(hit.get("snippet"), 200),
-        )  # fmt: skip
+            f"{hit.get('seq')} {hit.get('kind')}",
+            age(hit.get("time")),
+            one_line(hit.get("snippet"), 200),
+        )
     made.columns[-1].header = "WORDS"
     return made
 
 
 def health(result: r.Health) -> RenderableType:
     h = result.health
-    pairs = [("server", result.server), ("version", h.get("version")), ("protocol", h.get("protocol")),
-             ("machines", h.get("machines")), ("sessions", h.get("sessions")),
-             ("up for", duration(h["uptime"]) if h.get("uptime") is not None else "")]  # fmt: skip
+    pairs = [
+        ("server", result.server),
+        ("version", h.get("version")),
+        ("protocol", h.get("protocol")),
+        ("machines", h.get("machines")),
+        ("sessions", h.get("sessions")),
+        ("up for", duration(h["uptime"]) if h.get("uptime") is not None else ""),
+    ]
     return Group(fields(pairs), *(entries.problem(problem) for problem in h.get("problems") or []))
 
 
@@ -440,10 +465,11 @@ def _help_all() -> RenderableType:
         made.add_row(shown, command.help)
     parts.append(
         Text(
-            "\nEverywhere: --json, --server URL, --no-color, --help.  codecast help COMMAND explains one.\n"
+            "\nEverywhere: --json, --server URL, --no-color, --help.\n"
+            "`codecast help COMMAND` explains one.\n"
             "Start here: codecast machines, then codecast start MACHINE DIRECTORY --attach",
             "dim",
-        )  # fmt: skip
+        )
     )
     return Group(*parts)
 
