@@ -47,7 +47,8 @@ class AcpAdapter:
         self._next_id = 0
         self._capabilities: Dict[str, Any] = {}
         self._native = ""
-        self._replaying = False
+        self._replaying = False  # from session/load to the first prompt
+        self._settled: Optional[Callable[[], None]] = None  # disarms the end of a late replay
         self._turn: Optional[int] = None
         self._since = 0.0
         self._prompted = False  # the open turn has a prompt whose answer ends it
@@ -113,14 +114,14 @@ class AcpAdapter:
             return
 
         def opened(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-            self._replaying = False
             if error is not None and error.get("code") != AUTH_REQUIRED:
+                self._replaying = False
                 self._begin_anew(clip(_message(error), 300))
                 return
             self._session_open(result, error, native)
 
         def ask() -> None:
-            self._replaying = True
+            self._replaying = method == "session/load"
             self._call(method, {"sessionId": native, **where}, opened)
 
         if method == "session/load" and self._quirks.load_in_next_minute:
@@ -158,7 +159,7 @@ class AcpAdapter:
     def _apply_launch_model(self) -> None:
         model = self._launch.model
         if not model:
-            self._host.ready()
+            self._settle()
             return
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
@@ -166,13 +167,29 @@ class AcpAdapter:
                 self._host.failed(self._refused("the model %r" % model, error))
                 return
             self._settings.model_is(str(model))
-            self._host.ready()
+            self._settle()
 
         self._setting(self._settings.model_call(model), done)
+
+    def _settle(self) -> None:
+        """Ready, once an agent that replays after its answer has been quiet."""
+        if self._settled is not None:
+            self._settled()
+            self._settled = None
+        if not (self._replaying and self._quirks.replay_settles):
+            self._host.ready()
+            return
+
+        def quiet() -> None:
+            self._settled = None
+            self._host.ready()
+
+        self._settled = self._host.after(self._quirks.replay_settles, quiet)
 
     # ---- turns ----
 
     def prompt(self, prompt: Prompt) -> None:
+        self._replaying = False
         self._start_turn([prompt.id])
         if any(block.get("type") == "image" for block in prompt.content) and not obj(
             self._capabilities.get("promptCapabilities")
@@ -362,6 +379,8 @@ class AcpAdapter:
             update = obj(params.get("update"))
             output = self._content.is_output(update)
             if output and self._replaying:
+                if self._settled is not None:
+                    self._settle()
                 return
             if output and not self._prompted:
                 self._unasked()

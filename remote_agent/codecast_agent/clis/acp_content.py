@@ -47,7 +47,9 @@ class Content:
         kind = update.get("sessionUpdate")
         if kind == "tool_call_update":
             return text_of(update.get("toolCallId")) in self._open
-        return kind in CHUNKS or kind in ("tool_call", "plan")
+        if kind in CHUNKS:
+            return not self._hidden(content_block(update.get("content")))
+        return kind in ("tool_call", "plan")
 
     def update(self, update: Dict[str, Any]) -> None:
         """Emit what one update says."""
@@ -110,7 +112,7 @@ class Content:
                 "notice", level="info", text="The CLI sent content of an unknown type.", raw=update
             )
             return
-        if any(block.get("text", "").startswith(start) for start in self._quirks.hidden):
+        if self._hidden(block):
             return
         message = text_of(update.get("messageId"))
         if message:
@@ -123,6 +125,11 @@ class Content:
                 self._last = kind
             message = "t%d.%d" % (self._turn, self._count)
         self._host.emit(kind, message=message, content=block)
+
+    def _hidden(self, block: Optional[Dict[str, Any]]) -> bool:
+        """Whether it is the agent talking to itself."""
+        text = block.get("text", "") if block is not None else ""
+        return any(text.startswith(start) for start in self._quirks.hidden)
 
     def _tool(self, kind: str, update: Dict[str, Any]) -> None:
         call = text_of(update.get("toolCallId"))

@@ -32,6 +32,7 @@ HINTS = {
     "max_output_tokens": "Ask for less at once.",
     "cloud_credential_error": "Renew the cloud credentials on that machine.",
 }
+TOO_LONG = "prompt is too long"
 NOT_LOGGED_IN = frozenset(("authentication_failed", "oauth_org_not_allowed", "account_on_hold"))
 QUIET = frozenset(
     ("keep_alive", "prompt_suggestion", "tool_progress", "tool_use_summary", "auth_status")
@@ -287,6 +288,13 @@ class ClaudeAdapter:
                 "code": "not_logged_in",
                 "message": "Claude Code is not logged in, or its login is not accepted",
                 "hint": LOGIN_HINT,
+                "detail": words,
+            }
+        elif words.lower().startswith(TOO_LONG):
+            problem = {
+                "code": "too_large",
+                "message": "The prompt is longer than the model takes",
+                "hint": "Put it into a file on that machine and name the file.",
                 "detail": words,
             }
         else:

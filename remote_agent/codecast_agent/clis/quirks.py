@@ -22,6 +22,7 @@ class Quirks(NamedTuple):
     hidden: Tuple[str, ...] = ()  # answer text that begins so is the agent talking to itself
     reject_ends_turn: bool = False  # a refused permission stops the agent
     load_in_next_minute: bool = False  # session/load in the minute of the last write loses data
+    replay_settles: float = 0.0  # seconds without a word that end a replay after session/load
     login_hint: str = "Log in with the CLI's own command on that machine, then start again."
 
 
@@ -34,6 +35,7 @@ _QUIRKS: Dict[str, Quirks] = {
         env={"GEMINI_CLI_NO_RELAUNCH": "true"},
         hidden=("[MODE_UPDATE]", "<session_context>"),
         load_in_next_minute=True,
+        replay_settles=0.5,  # it goes on telling history after its answer
         login_hint="Run `gemini` once on that machine and sign in, or set GEMINI_API_KEY.",
     ),
     "opencode": Quirks(
