@@ -8,7 +8,9 @@ the token of our connection file. It opens these handlers and no other.
 from __future__ import annotations
 
 import asyncio
+import getpass
 import hmac
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -45,6 +47,17 @@ def permit(action: Action) -> Callable[[Method], Method]:
     return wrap
 
 
+def person(user: User) -> str:
+    """Their name. Who only holds the server's token gets a random one from Jupyter, another
+    at each request without a cookie: that is the server's owner."""
+    if user.name.startswith("Anonymous ") and re.fullmatch("[0-9a-f]{32}", user.username):
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # an account without a name
+            return "owner"
+    return str(user.username)
+
+
 class CodecastHandler(JupyterHandler):
     """What REST and WebSocket handlers share."""
 
@@ -61,7 +74,7 @@ class CodecastHandler(JupyterHandler):
     def actor(self) -> Actor:
         """The person, and the surface as it calls itself."""
         where = self.request.headers.get("X-Codecast-Surface", "api")[:40]
-        return Actor(str(self.current_user.username), where)
+        return Actor(person(self.current_user), where)
 
     async def prepare(self, **kwargs: Any) -> None:
         if self.has_kernel_token():
