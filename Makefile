@@ -4,6 +4,7 @@ BIN := .venv/bin
 TOOLS := tests/tools
 CHECK ?=
 ARGS ?=
+ROUNDS ?= 10
 
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -30,8 +31,9 @@ format: prepare-lint ## Format Python and TypeScript in place
 bench: prepare ## Measure latency, throughput, start and memory against plain ssh
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: prepare ## Cut links and kill processes at random, for long
-	$(BIN)/python -m tests.soak $(ARGS)
+soak: prepare ## Kill processes and cut links, over and over (ROUNDS=10), until something fails
+	@for round in $$(seq $(ROUNDS)); do echo "==> round $$round of $(ROUNDS)"; \
+	  $(BIN)/python -m pytest -q -x tests/faults tests/e2e tests/control/test_delivery.py $(ARGS) || exit 1; done
 
 wheel: ## Build sdist and wheel into dist/
 	@$(PYTHON) $(TOOLS)/prepare.py demo

@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     with running_lab(tmp_path_factory.mktemp("lab")) as server:
         yield server

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 LABEXTENSION = Path(__file__).parents[2] / "labextension"
 
@@ -22,6 +25,10 @@ def test_typescript_types_are_those_of_the_vocabulary() -> None:
     assert done.returncode == 0, f"run: python {script}"
 
 
-def test_lock_files_name_no_registry() -> None:
-    """A lock file that names a host installs from nowhere else."""
-    assert "://" not in (LABEXTENSION / "yarn.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    "lock", ["labextension/yarn.lock", "tests/clis_lock/package-lock.json"], ids=str
+)
+def test_lock_file_names_no_registry(lock: str) -> None:
+    """One that names a host installs from nowhere else."""
+    text = (LABEXTENSION.parent / lock).read_text(encoding="utf-8")
+    assert not re.search(r"resol(ved|ution)\W+https?://", text)
