@@ -22,7 +22,7 @@ _ORDERLY = (
 )
 KILLED = CodecastError(
     "cli_failed",
-    "The session's supervisor was killed, and the CLI with it.",
+    "The session's supervisor was killed, or its machine went down, and the CLI with it.",
     "Send a prompt to go on: the CLI resumes its conversation.",
 )
 

@@ -20,6 +20,7 @@ from .waiter import Waiter
 
 SCAN_EVERY = 1.0
 BURY_WITHIN = 120.0
+BURIALS = 4  # at once: after a reboot every session waits for one
 Reached = Callable[[Link], None]
 Refused = Callable[[CodecastError], None]
 
@@ -160,11 +161,15 @@ class Registry:
             self._rests(entry)
             return
 
+        if sum(each.burial is not None for each in self.entries.values()) >= BURIALS:
+            return  # the next scan comes back to it
+
         def done(value: Any, problem: Optional[CodecastError]) -> None:
             entry.burial = None
             if problem is None and value is not None:
                 entry.told = True  # its journal has grown, so this is news
                 self._rests(entry)
+                self.scan()
             # else: another has the lock, or the disk is full; the next scan tries again
 
         entry.burial = Helper(self.loop, partial(burial.bury, entry.place.path), done, BURY_WITHIN)

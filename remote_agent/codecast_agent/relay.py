@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from functools import partial
-from typing import Any, Callable, Dict, NoReturn
+from typing import Any, Callable, Dict, NoReturn, Optional
 
 from . import host, starting, system
 from .journal import bounds
@@ -181,7 +181,7 @@ class Relay:
 
     def _subscribe(self, params: Params, waiter: Waiter) -> None:
         entry = self._registry.find(params.get("session"))
-        channel, after = int(params["channel"]), int(params.get("after") or 0)
+        channel, after = _whole(params, "channel"), _whole(params, "after", 0)
         last = self._subscriptions.add(channel, entry.place, after)
         if last is None:
             waiter.reply({"last_seq": _bounds(entry)[1], "reset": True})
@@ -190,7 +190,7 @@ class Relay:
         self._subscriptions.begin(channel)
 
     def _unsubscribe(self, params: Params, waiter: Waiter) -> None:
-        self._subscriptions.remove(int(params["channel"]))
+        self._subscriptions.remove(_whole(params, "channel"))
         waiter.reply({})
 
     def _forward(self, verb: str, params: Params, waiter: Waiter) -> None:
@@ -257,6 +257,13 @@ def describe(entry: Entry) -> Dict[str, Any]:
 
 def _bounds(entry: Entry) -> "tuple[int, int]":
     return bounds(entry.place.journal)
+
+
+def _whole(params: Params, name: str, default: Optional[int] = None) -> int:
+    value = params.get(name, default)
+    if isinstance(value, int) and value >= 0:
+        return value
+    raise CodecastError("bad_request", "%s cannot be %r." % (name, value))
 
 
 def _user() -> str:
