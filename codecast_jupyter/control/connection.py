@@ -79,7 +79,8 @@ class Connection:
     def keep(self, wanted: bool) -> None:
         """A machine with something running reconnects by itself."""
         self._kept = wanted
-        if wanted and self.current is None and self.state != "failed":
+        mendable = self.error is None or self.error.code in PASSING
+        if wanted and self.current is None and (self.state != "failed" or mendable):
             self._start()
 
     async def connect(self, timeout: float = 60) -> None:

@@ -22,6 +22,7 @@ from .pipes import CLOSE_TIMEOUT, PipeEnd
 
 Sink = Callable[[bytes], None]
 HELLO_TIMEOUT = 30.0  # seconds
+MAX_PATIENCE = 8.0  # seconds
 MAX_PINGS = 8  # unanswered at once: more would only fill buffers
 
 
@@ -51,6 +52,7 @@ class Link:
         self._sinks: dict[int, Sink] = {}
         self._subscribed: dict[str, int] = {}
         self._silent = False
+        self._patience = wire.PING_EVERY * wire.PING_MISSED  # seconds
         self._paused = False
         self._pings: asyncio.Task[None] | None = None
         self._measuring: set[asyncio.Task[None]] = set()
@@ -206,6 +208,8 @@ class Link:
         self.last_heard = time.monotonic()
         if self._silent:
             self._silent = False
+            # A false alarm: a machine this busy, or a line this poor, is given more time.
+            self._patience = min(2 * self._patience, MAX_PATIENCE)
             self.on_heard()
         try:
             for frame in self._decoder.feed(data):
@@ -244,7 +248,6 @@ class Link:
     async def _ping(self) -> None:
         """Ping without waiting for the answers, which may stand behind megabytes of blocks:
         any byte counts as life."""
-        patience = wire.PING_EVERY * wire.PING_MISSED
         while True:
             if len(self._measuring) < MAX_PINGS:
                 task = asyncio.get_running_loop().create_task(self._measure())
@@ -257,7 +260,7 @@ class Link:
                 # It is we who slept (a closed lid, a busy loop): give the machine its time again.
                 self.last_heard = now
             quiet = now - self.last_heard
-            if quiet > patience and not self._silent and not self._paused:
+            if quiet > self._patience and not self._silent and not self._paused:
                 self._silent = True
                 self.on_silent(quiet)
 

@@ -194,6 +194,7 @@ async def _login(
 
     login = _Login(resolved, context, patient, tunnel, tcp_timeout)
     try:
+        await asyncio.wait_for(login.reach(), LOGIN_TIMEOUT)
         return await patience.run(login.run())
     except asyncio.TimeoutError:
         raise unreachable(
@@ -201,6 +202,8 @@ async def _login(
             f"{login.where} did not finish the login within {LOGIN_TIMEOUT:.0f} seconds.",
             "It may be overloaded, or a firewall drops what it sends.",
         ) from None
+    finally:
+        await login.close()
 
 
 class _Login:
@@ -221,55 +224,60 @@ class _Login:
         self.tunnel = tunnel
         self.where = f"{resolved.hostname} port {resolved.port}"
         self.proxy: ssh_options.ProxyProcess | None = None
+        self.sock: socket.socket | None = None  # until asyncssh has it
+        self.made: SshConnection | None = None
         self.known = host_keys.KnownKeys()
         self.failure: CodecastError | None = None  # what our callbacks found out
         self.tried: list[str] = []
 
+    async def reach(self) -> None:
+        """Get as far as the server's first bytes: network, which takes its time but no CPU."""
+        if self.tunnel is not None:
+            return
+        if self.resolved.proxy_command:
+            self.proxy = ssh_options.ProxyProcess(self.resolved.proxy_command)
+            self.sock = await self.proxy.start()
+        else:
+            self.sock = await dial(self.resolved, self.tcp_timeout)
+        await _readable(self.sock)
+
     async def run(self) -> SshConnection:
+        """Key exchange and authentication over what `reach` made."""
         resolved = self.resolved
-        keys = await ssh_keys.load(resolved, self.context.ring, self.ask)
+        address = None
         quickack: asyncio.Task[None] | None = None
+        keys = await ssh_keys.load(resolved, self.context.ring, self.ask)
         try:
-            sock = await self._socket()
-            if sock is not None and self.proxy is None:
-                quickack = asyncio.get_running_loop().create_task(_quick_acks(sock.dup()))
-            address = sock.getpeername()[0] if sock is not None and self.proxy is None else None
+            if self.sock is not None and self.proxy is None:
+                address = self.sock.getpeername()[0]
+                quickack = asyncio.get_running_loop().create_task(_quick_acks(self.sock.dup()))
             self.known = await asyncio.to_thread(host_keys.look_up, resolved, address)
-            connection = await self._handshake(sock, keys)
-            return SshConnection(
-                connection,
-                ssh_options.environment(resolved),
-                _proxy=self.proxy,
-                _quickack=quickack,
-            )
+            connection = await self._handshake(keys)
         except BaseException as error:
             if quickack is not None:
                 quickack.cancel()
-            if self.proxy is not None:
-                self.proxy.kill()
-                await self.proxy.ended()
             if isinstance(error, (asyncssh.Error, OSError, ValueError)):
                 raise self._explain(error, keys) from None
             raise
         finally:
             keys.close()
+        environment = ssh_options.environment(resolved)
+        self.made = SshConnection(connection, environment, _proxy=self.proxy, _quickack=quickack)
+        return self.made
 
-    async def _socket(self) -> socket.socket | None:
-        """A connected socket; None where a jump host's channel takes its place."""
-        if self.tunnel is not None:
-            return None
-        if self.resolved.proxy_command:
-            self.proxy = ssh_options.ProxyProcess(self.resolved.proxy_command)
-            return await self.proxy.start()
-        return await dial(self.resolved, self.tcp_timeout)
+    async def close(self) -> None:
+        """Leave nothing behind of an attempt that failed."""
+        if self.sock is not None:
+            self.sock.close()
+        if self.proxy is not None and self.made is None:
+            self.proxy.kill()
+            await self.proxy.ended()
 
-    async def _handshake(
-        self, sock: socket.socket | None, keys: ssh_keys.Keys
-    ) -> asyncssh.SSHClientConnection:
+    async def _handshake(self, keys: ssh_keys.Keys) -> asyncssh.SSHClientConnection:
         resolved = self.resolved
         options = ssh_options.algorithms(resolved, self.known)
-        if sock is not None:
-            options["sock"] = sock
+        if self.sock is not None:
+            options["sock"], self.sock = self.sock, None
         elif self.tunnel is not None:
             options["tunnel"] = self.tunnel
         self.tried = [str(pair.get_algorithm()) for pair in keys.pairs]
@@ -319,6 +327,14 @@ class _Login:
             return unreachable(
                 resolved,
                 f"{self.where} and we have no cipher or key type in common.",
+                "Let the `ssh` program connect instead: `ssh: openssh` for this machine in"
+                " codecast.yaml.",
+                words,
+            )
+        if isinstance(error, ValueError):
+            return CodecastError(
+                "not_supported",
+                f"asyncssh cannot use the settings for {resolved.name}.",
                 "Let the `ssh` program connect instead: `ssh: openssh` for this machine in"
                 " codecast.yaml.",
                 words,
@@ -482,6 +498,22 @@ def unreachable(resolved: Resolved, message: str, hint: str, detail: str = "") -
         detail,
         {"host": resolved.hostname, "port": resolved.port},
     )
+
+
+async def _readable(sock: socket.socket) -> None:
+    """Until there is something to read, or the end."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def ready() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    loop.add_reader(sock, ready)
+    try:
+        await future
+    finally:
+        loop.remove_reader(sock)
 
 
 async def _quick_acks(sock: socket.socket) -> None:
