@@ -158,7 +158,6 @@ async def _stream(result: Any, parsed: Parsed) -> int:
     else:
         from .commands.render.entries import ConsoleSink, Printer
         from .commands.transcript import Transcript
-
         from .commands.words import name
 
         printer, transcript = Printer(ConsoleSink(_console(parsed.color))), Transcript()

@@ -61,7 +61,7 @@ async def send(context: Context, values: Values) -> Result:
     prompt = await context.client.prompt(session["id"], text, id=identity, steer=values["steer"])
     if not values["wait"]:
         waiting = (session.get("state") or {}).get("prompts") or {}
-        return Prompted(prompt, name(session), len(waiting))
+        return Prompted(prompt, name(session), len(waiting), session.get("link") == "offline")
     problem: dict[str, Any] = {}
     return Stream(
         session, until_done(context, session["id"], identity, after, problem), problem=problem

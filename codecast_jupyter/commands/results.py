@@ -82,11 +82,12 @@ class Started(NamedTuple):
 
 
 class Prompted(NamedTuple):
-    """A prompt as the hub holds it; `behind` counts those it waits for."""
+    """A prompt as the hub holds it; `behind` counts those it waits for, `away` a machine."""
 
     prompt: Json
     session: str
     behind: int = 0
+    away: bool = False
 
     def to_json(self) -> Any:
         return self.prompt

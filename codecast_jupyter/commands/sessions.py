@@ -216,13 +216,13 @@ async def rename(context: Context, values: Values) -> Result:
 async def mode(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     session = await context.client.update_session(session["id"], mode=values["mode"])
-    return Done(f"{name(session)} is in mode {values['mode']}.", {"session": session})
+    return Done(f"Told {name(session)} to work in mode {values['mode']}.", {"session": session})
 
 
 async def model(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     session = await context.client.update_session(session["id"], model=values["model"])
-    return Done(f"{name(session)} uses {values['model']}.", {"session": session})
+    return Done(f"Told {name(session)} to use {values['model']}.", {"session": session})
 
 
 COMMANDS = (

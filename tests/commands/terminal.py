@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -18,6 +19,69 @@ from typing import Any
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>78]|\x1b\][^\x07]*\x07")
 ROOT = Path(__file__).parents[2]
+
+
+TOKENS = re.compile(
+    r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b[()][A-Z0-9]|\x1b[=>78]|\x1b\][^\x07]*\x07|.", re.S
+)
+
+
+class Display:
+    """What a person sees: just enough of a terminal, characters one cell wide."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows, self.columns = rows, columns
+        self.lines: list[list[str]] = [[]]  # all that scrolled away, then the screen
+        self.row = self.column = 0
+
+    def feed(self, text: str) -> None:
+        for token in TOKENS.finditer(text):
+            numbers, letter = token.group(1), token.group(2)
+            if letter:
+                self._escape(letter, numbers)
+            elif len(token.group()) == 1:
+                self._char(token.group())
+
+    def _char(self, char: str) -> None:
+        if char == "\n":
+            self._down()
+        elif char == "\r":
+            self.column = 0
+        elif char == "\b":
+            self.column = max(0, self.column - 1)
+        elif char >= " ":
+            if self.column >= self.columns:  # the wrap a full line has put off
+                self.column = 0
+                self._down()
+            line = self.lines[self.row]
+            line.extend(" " * (self.column + 1 - len(line)))
+            line[self.column] = char
+            self.column += 1
+
+    def _down(self) -> None:
+        self.row += 1
+        if self.row == len(self.lines):
+            self.lines.append([])
+
+    def _escape(self, letter: str, numbers: str) -> None:
+        count = int(numbers) if numbers.isdecimal() and numbers != "0" else 1
+        top = max(0, len(self.lines) - self.rows)
+        if letter == "A":
+            self.row = max(top, self.row - count)
+        elif letter == "B":
+            self.row = min(len(self.lines) - 1, self.row + count)
+        elif letter == "C":
+            self.column = min(self.columns - 1, self.column + count)
+        elif letter == "D":
+            self.column = max(0, min(self.column, self.columns) - count)
+        elif letter == "K":
+            del self.lines[self.row][self.column :]
+        elif letter == "J" and numbers in ("", "0"):
+            del self.lines[self.row][self.column :]
+            del self.lines[self.row + 1 :]
+
+    def bottom(self, rows: int) -> str:
+        return "\n".join("".join(line).rstrip() for line in self.lines[-rows:])
 
 
 class Terminal:
@@ -53,6 +117,8 @@ class Terminal:
         os.close(slave)
         self.raw = b""
         self._seen = 0
+        self.display = Display(*size)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def __enter__(self) -> Terminal:
         return self
@@ -75,6 +141,7 @@ class Terminal:
         except OSError:
             return False
         self.raw += data
+        self.display.feed(self._decoder.decode(data))
         return bool(data)
 
     def expect(self, *words: str, seconds: float = 30.0) -> str:
@@ -96,6 +163,17 @@ class Terminal:
                     f"never saw {missing!r} in:\n{text[self._seen :]}\n--- before:\n"
                     f"{text[: self._seen]}"
                 )
+
+    def shows(self, *words: str, seconds: float = 30.0) -> None:
+        """Wait until the last lines of the display show `words`, in this order.
+
+        For what is redrawn in place (label, notes, status), of which only changes are written.
+        """
+        deadline = time.monotonic() + seconds
+        pattern = re.compile(".*".join(map(re.escape, words)), re.S)
+        while not pattern.search(self.display.bottom(8)):
+            if time.monotonic() > deadline or not self._read(0.2):
+                raise AssertionError(f"{words} are not shown in:\n{self.display.bottom(40)}")
 
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())

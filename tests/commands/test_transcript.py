@@ -82,6 +82,17 @@ def test_edited_prompt_shows_its_last_words() -> None:
     assert "new" in shown and "old" not in shown
 
 
+def test_prompt_of_five_megabytes_does_not_flood_the_terminal() -> None:
+    content = [text("x " * 2_500_000)]
+    shown = printed(
+        numbered(
+            {"type": "prompt_state", "prompt": "p", "state": "queued", "content": content},
+            {"type": "prompt_state", "prompt": "p", "state": "running"},
+        )
+    )
+    assert len(shown) < 10_000 and "4996000 more characters" in shown
+
+
 def test_unknown_prompt_is_said() -> None:
     shown = printed(
         numbered(

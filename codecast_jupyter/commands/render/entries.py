@@ -19,6 +19,7 @@ from ..words import MARK, UNFINISHED, duration, one_line, safe, tokens, who
 Json = Mapping[str, Any]
 DIFF_LINES = 60  # of a finished tool call; a request shows its whole diff
 ERROR_LINES = 8
+PROMPT_LENGTH = 4000  # characters of a prompt; files were sent by pipe
 
 
 class Sink(Protocol):
@@ -142,8 +143,10 @@ class Printer:
 
 def prompt(entry: Entry) -> Text:
     text = Text(f"{MARK} ", "bold cyan")
-    lines = safe(entry.text).split("\n")
-    text.append(("\n  ").join(lines), "bold")
+    shown = safe(entry.text[:PROMPT_LENGTH])
+    text.append("\n  ".join(shown.split("\n")), "bold")
+    if len(entry.text) > PROMPT_LENGTH:
+        text.append(f" … {len(entry.text) - PROMPT_LENGTH} more characters", "dim")
     notes = [who(entry.data)] if entry.data.get("where") not in (None, "shell") else []
     if entry.data.get("steered"):
         notes.append("into the running turn")

@@ -198,7 +198,7 @@ def started(result: r.Started) -> RenderableType:
 def prompted(result: r.Prompted) -> RenderableType:
     state = str(result.prompt.get("state"))
     words = {
-        "stored": "Stored; it is delivered when the machine is there.",
+        "stored": "Stored; it is delivered when the machine is there." if result.away else "Sent.",
         "delivered": "Delivered.",
         "queued": "Queued."
         + (f" {plural(result.behind, 'prompt')} before it." if result.behind else ""),
@@ -300,7 +300,7 @@ def _measure(key: str, value: Any) -> str:
     if key == "uptime" and isinstance(value, (int, float)):
         return duration(value)
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in value)
+        return ", ".join(f"{x:.2f}" if isinstance(x, float) else str(x) for x in value)
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items())
     return str(value)
