@@ -23,6 +23,7 @@ from codecast_agent.protocol.errors import CodecastError
 STDERR_TAIL = 8192  # bytes
 WINDOW = 8 << 20  # of an SSH channel: what fills a long line, see docs/architecture
 CLOSE_TIMEOUT = 2.0  # seconds
+LAST_WORDS = 0.3  # seconds
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,7 @@ class _ProcessProtocol(asyncio.SubprocessProtocol):
         self._transport: asyncio.SubprocessTransport | None = None
         self._open = {1, 2}
         self._exited = False
+        self._waiting = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)
@@ -283,9 +285,17 @@ class _ProcessProtocol(asyncio.SubprocessProtocol):
         self._maybe_end()
 
     def _maybe_end(self) -> None:
-        # stderr may be held open by something the command left behind; stdout is what counts.
-        if not self._exited or 1 in self._open or self._transport is None:
+        if not self._exited or 1 in self._open:
             return
+        if 2 in self._open and not self._waiting:
+            # Its last words are on the way, or something it left behind holds stderr open.
+            self._waiting = True
+            asyncio.get_running_loop().call_later(LAST_WORDS, self._end)
+        elif 2 not in self._open:
+            self._end()
+
+    def _end(self) -> None:
+        assert self._transport is not None
         code = self._transport.get_returncode()
         self._pipe._closed.set()
         if code is not None and code < 0:

@@ -165,7 +165,10 @@ async def test_machine_that_ends_the_command_says_its_words(machine: Machine) ->
     assert "status 1" in caught.value.detail
 
 
-async def test_silent_machine_is_given_up(machine: Machine) -> None:
+async def test_silent_machine_is_given_up(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "NUDGE_AFTER", 0.1)
     machine.shell = ["/bin/sh", "-c", "exec sleep 600"]
     with pytest.raises(CodecastError, match="did not start our agent within"):
         await machine.boot(timeout=1)

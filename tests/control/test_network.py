@@ -52,17 +52,6 @@ async def test_inner_host_is_reached_through_the_jump_host(
     )
 
 
-async def test_without_the_jump_it_is_unreachable(
-    machines: Machines, client: Client, inner: Sshd
-) -> None:
-    client.add_text(
-        f"Host direct\n    HostName {inner.address}\n    ProxyJump none\n    ConnectTimeout 1\n"
-    )
-    with pytest.raises(CodecastError) as caught:
-        await machines.get("direct").link()
-    assert caught.value.code == "unreachable"
-
-
 async def test_jump_that_cannot_reach_the_inner_host_says_so(
     machines: Machines, client: Client, jump: Sshd, network: Network
 ) -> None:
