@@ -93,7 +93,15 @@ async def start(say: Say) -> Server:
 
 async def stop(force: bool = False) -> Server:
     """Stop ours; a person's own Jupyter server only by `force`."""
-    now = await status()
+    own = _own_pid()
+    if own is not None and _alive(own) and connection_file(own).exists():
+        # ours, even where a person's own was started since and is used now
+        from .client import discovery
+
+        found = discovery.read(connection_file(own))
+        now = Server(True, found.url if found else f"process {own}", own, True)
+    else:
+        now = await status()
     if not now.running or now.pid is None:
         return Server(False, words="No server runs.")
     if not now.own and not force:

@@ -110,6 +110,15 @@ def test_somebody_elses_server_is_not_stopped(shell: Shell) -> None:
     note.unlink()
     assert shell.run("server", "stop", code=1)["error"]["code"] == "conflict"
     note.write_text(kept)
+    # ours is stopped even where a newer one is used by now
+    runtime = note.parent
+    newer = {"url": "http://127.0.0.1:9/", "token": "", "pid": os.getpid()}
+    (runtime / f"codecast-{os.getpid()}.json").write_text(json.dumps(newer))
+    assert shell.run("server")["own"] is False
+    shell.run("server", "stop")
+    with pytest.raises(ProcessLookupError):
+        os.kill(json.loads(kept)["pid"], 0)
+    (runtime / f"codecast-{os.getpid()}.json").unlink()
 
 
 def test_session_by_hand_in_a_terminal_through_a_killed_server(shell: Shell) -> None:
