@@ -322,12 +322,12 @@ class Life:
         if first:
             self._swept = now
             self._after(SWEEP_EVERY, self._sweep_on)
-        dying = self._status is None  # the plan's patience is over
-        if dying or now - self._swept >= SWEEP_GRACE:
-            self._child.signal(signal.SIGKILL)
+        if self._status is None:  # the plan's patience is over
+            self._child.signal(signal.SIGKILL)  # a reaped one's number may be another's by now
+            tree.strike(left, signal.SIGKILL)
+        elif now - self._swept >= SWEEP_GRACE:
             tree.strike(left, signal.SIGKILL)
         elif first:
-            self._child.signal(signal.SIGTERM)
             tree.strike(left, signal.SIGTERM)
 
     def _sweep_on(self) -> None:

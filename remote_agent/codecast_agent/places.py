@@ -16,6 +16,7 @@ import re
 import shutil
 import socket
 import stat
+import time
 from typing import Any, Dict, Iterator, List, Optional
 
 from .protocol.errors import CodecastError
@@ -81,6 +82,17 @@ def places(directories: List[str]) -> Iterator["Place"]:
         for name in names:
             if _ID.match(name):
                 yield Place(directory + "/" + name)
+
+
+def tidy(directory: str, older: float = 3600.0) -> None:
+    """Delete what a relay killed in the middle of making or removing a session left aside."""
+    for name in os.listdir(directory):
+        path = directory + "/" + name
+        try:
+            if name.startswith(".") and os.lstat(path).st_mtime < time.time() - older:
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue
 
 
 def check_id(session: Any) -> str:

@@ -14,7 +14,7 @@ from .helper import Helper
 from .journal import bounds
 from .links import Link
 from .loop import Loop
-from .places import Place, check_id, places, roots, sessions_directory
+from .places import Place, check_id, places, roots, sessions_directory, tidy
 from .protocol.errors import CodecastError
 from .waiter import Waiter
 
@@ -74,6 +74,7 @@ class Registry:
 
     def watch(self) -> None:
         """Scan now and each second."""
+        tidy(self.directory)
         self.scan()
         self.loop.every(SCAN_EVERY, self.scan)
 

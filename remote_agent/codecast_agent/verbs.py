@@ -183,6 +183,8 @@ class Verbs:
 
     def ready(self, params: Params, waiter: Waiter) -> None:
         session, state = self._session, self._ledger.state
+        if session.life.phase == "down" and state["process"] == "starting":
+            session.wanted = True  # whoever was to start it has not come to it
         if session.wanted or session.life.phase in ("finding", "starting"):
             session.ready_waiters.append(waiter)
             return

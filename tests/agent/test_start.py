@@ -244,3 +244,19 @@ def test_prompt_restarts_after_a_restart_failed(
     talk.call("stop")
     meta.write_text(good)
     assert talk.ask("say again") == "done"
+
+
+def test_half_made_directories_are_tidied_up(
+    new_relay: Callable[..., RelayProcess], root: Path
+) -> None:
+    first = new_relay()
+    sessions = next(root.glob("hosts/*/sessions"))
+    old, young = sessions / ".old-7", sessions / ".young-8"
+    for path in (old, young):
+        path.mkdir()
+        (path / "meta.json").write_text("{}")
+    os.utime(old, (0, 0))
+    first.close()
+    assert new_relay().call("session/list") == []
+    until(lambda: not old.exists(), "an old one goes")
+    assert young.exists()
