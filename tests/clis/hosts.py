@@ -26,6 +26,7 @@ class RecordingHost:
         self.is_ready = False
         self.problem: CodecastError | None = None
         self.state = state.initial()
+        self.broken: list[str] = []  # promises
         self._turn = 0
         self._open_turn: int | None = None
         self._requests: set[str] = set()
@@ -34,9 +35,14 @@ class RecordingHost:
 
     def emit(self, type: str, **fields: Any) -> None:
         event = {"type": type, **fields}
-        assert events.problems(event) == [], events.problems(event)
-        json.loads(records.dump(event))
-        self._check(type, fields)
+        try:
+            assert events.problems(event) == [], events.problems(event)
+            json.loads(records.dump(event))
+            self._check(type, fields)
+        except (AssertionError, ValueError) as problem:
+            # an adapter survives what a message makes it do; a test must not
+            self.broken.append(f"{problem}: {str(event)[:300]}")
+            raise
         self.events.append(event)
         state.apply(self.state, len(self.events), float(len(self.events)), type, fields)
 
@@ -84,6 +90,7 @@ class RecordingHost:
 
     def nothing_open(self) -> None:
         """Assert that every turn and request has ended."""
+        assert self.broken == []
         assert self._open_turn is None, "a turn was left open"
         assert not self._requests, "a request was left open"
 

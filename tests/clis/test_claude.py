@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -16,7 +17,11 @@ from codecast_agent.protocol.errors import CodecastError
 
 from .driving import Driver
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (  # a PNG of one
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwAD"
+    "hgGAWjR9awAAAABJRU5ErkJggg=="
+)
+NOBODY = 65534
 
 
 def test_text_and_thoughts_stream_once(code: Driver) -> None:
@@ -250,24 +255,23 @@ def test_root_in_auto_mode_is_answered_by_us(code: Driver, project: Path) -> Non
 
 
 def test_auto_mode_is_claudes_own_for_everybody_else(
-    code: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in (tmp_path, code.cwd):
-        os.chown(path, 65534, 65534)
-    for parent in tmp_path.parents:
-        if parent != Path("/tmp") and str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    code.user = 65534
-    monkeypatch.setattr(claude_launch.os, "geteuid", lambda: code.user)
-    code.start(mode="auto")
-    assert code.is_ready and "bypassPermissions" in code.argv
-    code.ask("bash:touch made\nsay:end")
-    assert (code.cwd / "made").exists() and code.of("request_opened") == []
-    code.adapter.set_mode("ask")
-    code.until(lambda: code.state["mode"] == "ask")
-    code.adapter.set_mode("auto")
-    code.until(lambda: code.state["mode"] == "auto")
-    assert code.of("notice") == []
+    # pytest's own directories are root's alone
+    with tempfile.TemporaryDirectory(prefix="codecast-test-") as home:
+        os.chown(home, NOBODY, NOBODY)
+        code.cwd, code.env["HOME"], code.user = Path(home), home, NOBODY
+        monkeypatch.setattr(claude_launch.os, "geteuid", lambda: NOBODY)
+        code.start(mode="auto")
+        assert code.is_ready and "bypassPermissions" in code.argv
+        code.ask("bash:touch made\nsay:end")
+        assert Path(home, "made").exists() and code.of("request_opened") == []
+        code.adapter.set_mode("ask")
+        code.until(lambda: code.state["mode"] == "ask")
+        code.adapter.set_mode("auto")
+        code.until(lambda: code.state["mode"] == "auto")
+        assert code.of("notice") == []
+        code.stop()
 
 
 @pytest.mark.parametrize("script", ["slow:600", "bash:touch made"], ids=["text", "request"])
@@ -413,12 +417,16 @@ def test_a_prompt_that_looks_like_an_option(code: Driver, text: str) -> None:
     assert code.messages() == ["You said: " + text]
 
 
-def test_a_prompt_of_five_megabytes(code: Driver) -> None:
+def test_a_prompt_of_two_megabytes(code: Driver) -> None:
     code.start()
     line = "x" * 79 + "\n"
     assert code.ask(line * 25_000 + "say:got it")["reason"] == "end_turn"
     assert code.messages() == ["got it"]
-    end = code.ask(line * 62_500 + "say:too much")
+
+
+def test_a_prompt_beyond_what_the_model_takes(code: Driver) -> None:
+    code.start()
+    end = code.ask(("x" * 79 + "\n") * 62_500 + "say:too much")
     assert end["error"]["code"] == "too_large" and "file" in end["error"]["hint"]
     assert code.process is not None, "it is Claude that refuses it, and goes on"
 

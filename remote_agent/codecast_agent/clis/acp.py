@@ -24,6 +24,7 @@ from .quirks import quirks
 QUIET = 2.0  # seconds of silence that end a turn the agent began by itself
 AUTH_REQUIRED = -32000
 METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
 REASONS = frozenset(("end_turn", "cancelled", "refusal", "max_tokens", "max_turn_requests"))
 
 Done = Callable[[Dict[str, Any], Optional[Dict[str, Any]]], None]  # (result, error)
@@ -351,6 +352,9 @@ class AcpAdapter:
                 text="A message of the CLI could not be understood: %r" % problem,
                 raw=message,
             )
+            if "method" in message and message.get("id") is not None:
+                error = {"code": INVALID_PARAMS, "message": "it could not be read"}
+                self._send({"id": message["id"], "error": error})
 
     def _message(self, message: Dict[str, Any]) -> None:
         method = message.get("method")

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 from . import diffs
 from .acp_settings import Settings
 from .contract import Host
-from .lines import clip, obj, present, text_of, whole
+from .lines import clip, many, obj, present, text_of, whole
 from .quirks import Quirks
 
 KINDS = frozenset(
@@ -85,8 +85,8 @@ class Content:
         }
         fields = present(title=text_of(call.get("title")) or None)
         if call.get("kind") is not None:
-            fields["kind"] = call["kind"] if call["kind"] in KINDS else "other"
-        if call.get("status") in STATUSES:
+            fields["kind"] = call["kind"] if text_of(call["kind"]) in KINDS else "other"
+        if text_of(call.get("status")) in STATUSES:
             fields["status"] = call["status"]
         if isinstance(call.get("content"), list):
             content, strange = self._tool_content(call["content"])
@@ -170,7 +170,7 @@ class Content:
 
     def _plan(self, update: Dict[str, Any]) -> None:
         entries = []
-        for item in update.get("entries") or []:
+        for item in many(update.get("entries")):
             entry = obj(item)
             entries.append(
                 present(
@@ -183,7 +183,7 @@ class Content:
 
     def _commands(self, update: Dict[str, Any]) -> None:
         commands = []
-        for item in update.get("availableCommands") or []:
+        for item in many(update.get("availableCommands")):
             entry = obj(item)
             if text_of(entry.get("name")):
                 commands.append(

@@ -13,7 +13,7 @@ from .acp_content import Content
 from .acp_settings import Settings
 from .contract import Answer, Host
 from .forms import Form
-from .lines import obj, text_of
+from .lines import many, obj, text_of
 from .quirks import Quirks
 
 OPTION_KINDS = frozenset(("allow_once", "allow_always", "reject_once", "reject_always"))
@@ -152,17 +152,19 @@ class Requests:
 
     def _options(self, items: Any) -> List[Dict[str, Any]]:
         options = []
-        for item in items if isinstance(items, list) else []:
+        for item in many(items):
             option = obj(item)
             if not text_of(option.get("optionId")):
                 continue
-            kind = option.get("kind") if option.get("kind") in OPTION_KINDS else "allow_once"
+            kind = text_of(option.get("kind"))
+            if kind not in OPTION_KINDS:
+                kind = "reject_always"  # never one that a mode of ours would choose
             entry = {
                 "id": option["optionId"],
                 "kind": kind,
                 "label": text_of(option.get("name")) or option["optionId"],
             }
-            if self._quirks.reject_ends_turn and str(kind).startswith("reject"):
+            if self._quirks.reject_ends_turn and kind.startswith("reject"):
                 entry["ends_turn"] = True
             options.append(entry)
         return options

@@ -8,7 +8,7 @@ fits, auto and code are kept by us, who then answer its permission requests by t
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from .contract import Host
-from .lines import obj, present, text_of
+from .lines import many, obj, present, text_of
 from .quirks import MODE_NAMES, Quirks
 
 # what mode `code` lets through where we keep it ourselves
@@ -129,13 +129,13 @@ class Settings:
                 name=text_of(item.get("name")) or None,
                 description=text_of(item.get("description")) or None,
             )
-            for item in (choices if isinstance(choices, list) else [])
+            for item in many(choices)
             if isinstance(item, dict) and isinstance(item.get(key), str)
         ]
         return setting
 
     def _take_options(self, options: Any) -> None:
-        for item in options if isinstance(options, list) else []:
+        for item in many(options):
             option = obj(item)
             name = text_of(option.get("id"))
             if not name:
@@ -145,7 +145,7 @@ class Settings:
             if category in ("mode", "model"):
                 self._options[category] = name
             choices: List[Any] = []
-            for choice in option.get("options") or []:
+            for choice in many(option.get("options")):
                 # a group of choices carries them as its own `options`
                 inner = obj(choice).get("options")
                 choices.extend(inner if isinstance(inner, list) else [choice])

@@ -367,9 +367,7 @@ class ClaudeAdapter:
             self._respond(request, {"action": "cancel"})
             self._unknown("a form that cannot be shown", message)
             return
-        error = "Codecast does not offer %s" % clip(kind, 60)
-        response = {"subtype": "error", "request_id": request, "error": error}
-        self._send({"type": "control_response", "response": response})
+        self._refuse(request, "Codecast does not offer %s" % clip(kind, 60))
         self._unknown("control request %s" % clip(kind, 60), message)
 
     # ---- the wire ----
@@ -382,6 +380,8 @@ class ClaudeAdapter:
             self._message(message)
         except Exception as problem:  # a wrong shape must cost one message, not the session
             self._notice("error", "A message of Claude could not be read: %r" % problem, message)
+            if message.get("type") == "control_request":
+                self._refuse(text_of(message.get("request_id")), "it could not be read")
 
     def _message(self, message: Dict[str, Any]) -> None:
         kind = text_of(message.get("type"))
@@ -429,6 +429,11 @@ class ClaudeAdapter:
     def _respond(self, request: str, response: Dict[str, Any]) -> None:
         answer = {"subtype": "success", "request_id": request, "response": response}
         self._send({"type": "control_response", "response": answer})
+
+    def _refuse(self, request: str, error: str) -> None:
+        """Claude must not wait for what will never come."""
+        response = {"subtype": "error", "request_id": request, "error": error}
+        self._send({"type": "control_response", "response": response})
 
     def _send(self, message: Dict[str, Any]) -> None:
         self._host.send(encode(message))

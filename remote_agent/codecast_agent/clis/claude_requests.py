@@ -11,7 +11,7 @@ from ..protocol.errors import CodecastError
 from . import claude_tools as tools
 from .contract import Answer, Host
 from .forms import Form
-from .lines import obj, text_of
+from .lines import many, obj, text_of
 
 REFUSED = "The user does not want this. Do not try it another way; ask what to do instead."
 SCOPES = {
@@ -44,6 +44,8 @@ class Requests:
 
     def asked(self, request: str, asked: Dict[str, Any], allow: bool) -> None:
         """`can_use_tool`; `allow`: the person's mode has answered it."""
+        if request in self._open:
+            return
         name = text_of(asked.get("tool_name"))
         given = obj(asked.get("input"))
         personal = name in PERSONAL or asked.get("requires_user_interaction") is True
@@ -126,7 +128,7 @@ class Requests:
             fields["locations"] = places
         suggestions: Dict[str, Dict[str, Any]] = {}
         options = [{"id": "allow_once", "kind": "allow_once", "label": "Allow"}]
-        for suggestion in asked.get("permission_suggestions") or []:
+        for suggestion in many(asked.get("permission_suggestions")):
             option = _always(obj(suggestion), len(suggestions))
             if option is not None and not _suppressed(asked, obj(suggestion)):
                 suggestions[option["id"]] = obj(suggestion)
@@ -193,7 +195,7 @@ class Requests:
             }
             if text_of(native.get("header")):
                 question["header"] = native["header"]
-            for choice in native.get("options") or []:
+            for choice in many(native.get("options")):
                 option = {"label": text_of(obj(choice).get("label"))}
                 if text_of(obj(choice).get("description")):
                     option["description"] = obj(choice)["description"]
@@ -239,11 +241,11 @@ def _always(suggestion: Dict[str, Any], number: int) -> Any:
     """The option of one permission suggestion; None for one that allows nothing."""
     kind = suggestion.get("type")
     if kind == "addRules" and suggestion.get("behavior") == "allow":
-        rules = [_rule(obj(rule)) for rule in suggestion.get("rules") or []]
+        rules = [_rule(obj(rule)) for rule in many(suggestion.get("rules"))]
         text = ", ".join(rule for rule in rules if rule)
         label = "Always allow " + text
     elif kind == "addDirectories":
-        text = ", ".join(str(directory) for directory in suggestion.get("directories") or [])
+        text = ", ".join(str(directory) for directory in many(suggestion.get("directories")))
         label = "Allow work in " + text
     elif kind == "setMode":
         text = "mode: " + text_of(suggestion.get("mode"))

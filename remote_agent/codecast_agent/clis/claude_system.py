@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List
 
 from .claude_launch import CHOICES, CLASSES
 from .contract import Host
-from .lines import clip, first_line, obj, present, text_of, whole
+from .lines import clip, first_line, many, obj, present, text_of, whole
 
 QUIET = frozenset(
     (
@@ -55,7 +55,7 @@ class Settings:
 
     def offered(self, models: Any) -> None:
         """The models of `initialize`; tells everything."""
-        for item in models if isinstance(models, list) else []:
+        for item in many(models):
             model = obj(item)
             value = text_of(model.get("value"))
             if value:
@@ -163,7 +163,7 @@ class System:
     def commands(self, message: Dict[str, Any]) -> None:
         """The slash commands of `initialize` or `commands_changed`."""
         commands = []
-        for item in message.get("commands") or []:
+        for item in many(message.get("commands")):
             command = obj(item)
             if text_of(command.get("name")):
                 commands.append(
@@ -225,7 +225,7 @@ class System:
         task, patch = text_of(message.get("task_id")), obj(message.get("patch"))
         if patch.get("is_backgrounded") is True:
             self._running({**message, "description": patch.get("description")})
-        if task in self._tasks and patch.get("status") in ENDED:
+        if task in self._tasks and text_of(patch.get("status")) in ENDED:
             self._tasks[task] = ENDED[patch["status"]]  # its notification follows, with words
 
     def _task_ended(self, message: Dict[str, Any]) -> None:
@@ -236,7 +236,7 @@ class System:
         )
 
     def _tasks_are(self, message: Dict[str, Any]) -> None:
-        tasks = [obj(task) for task in message.get("tasks") or []]
+        tasks = [obj(task) for task in many(message.get("tasks"))]
         for task in tasks:
             if task.get("ambient") is not True:
                 self._running(task)

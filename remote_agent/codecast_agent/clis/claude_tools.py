@@ -4,7 +4,7 @@ import os
 from typing import Any, Dict, List, Optional
 
 from . import diffs
-from .lines import first_line, obj, present, text_of, whole
+from .lines import first_line, many, obj, present, text_of, whole
 
 KINDS: Dict[str, str] = {
     "Bash": "execute",
@@ -64,7 +64,7 @@ def title(name: str, given: Dict[str, Any], cwd: str) -> str:
         return "Update the to-do list"
     if name == "AskUserQuestion":
         questions = given.get("questions")
-        asked = [text_of(obj(q).get("question")) for q in questions or []]
+        asked = [text_of(obj(q).get("question")) for q in many(questions)]
         return first_line(asked[0]) if asked and asked[0] else "Question"
     if name == "ExitPlanMode":
         return "Proposed plan"
@@ -111,10 +111,17 @@ def changes(name: str, given: Dict[str, Any]) -> List[Dict[str, Any]]:
     new = old
     for edit in pieces:
         if new is None or not edit["old_string"] or edit["old_string"] not in new:
-            return [diffs.content(e["old_string"], e["new_string"], path) for e in pieces]
+            return [_piece(edit["old_string"], edit["new_string"], path) for edit in pieces]
         count = -1 if edit.get("replace_all") is True else 1
         new = new.replace(edit["old_string"], edit["new_string"], count)
     return [diffs.content(old, new, path)] if pieces and old != new else []
+
+
+def _piece(old: str, new: str, path: str) -> Dict[str, Any]:
+    """The change of a part of a file: that it ends without a line end says nothing."""
+    if not old.endswith("\n") or not new.endswith("\n"):
+        old, new = old + "\n" if old else "", new + "\n" if new else ""
+    return diffs.content(old, new, path)
 
 
 def _existing(path: str) -> Optional[str]:
@@ -179,7 +186,7 @@ def result_text(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts = []
-    for item in content if isinstance(content, list) else []:
+    for item in many(content):
         block = obj(item)
         if isinstance(block.get("text"), str):
             parts.append(block["text"])

@@ -7,7 +7,7 @@ properties. A property `NAME_custom` is the free text that belongs to question `
 from typing import Any, Dict, List
 
 from ..protocol.errors import CodecastError
-from .lines import obj, text_of
+from .lines import many, obj, text_of
 
 CUSTOM = "_custom"
 
@@ -74,14 +74,14 @@ def _choices(field: Dict[str, Any]) -> List[Dict[str, Any]]:
         return [{"label": "Yes", "value": True}, {"label": "No", "value": False}]
     source = obj(field.get("items")) if field.get("type") == "array" else field
     found: List[Dict[str, Any]] = []
-    for item in source.get("oneOf") or source.get("anyOf") or []:
+    for item in many(source.get("oneOf")) or many(source.get("anyOf")):
         entry = obj(item)
         if "const" in entry:
             choice = {"label": str(entry.get("title", entry["const"])), "value": entry["const"]}
             if text_of(entry.get("description")):
                 choice["description"] = entry["description"]
             found.append(choice)
-    for value in source.get("enum") or []:
+    for value in many(source.get("enum")):
         found.append({"label": str(value), "value": value})
     return found
 

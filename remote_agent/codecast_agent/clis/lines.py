@@ -6,7 +6,7 @@ inside good JSON costs the broken characters, not the message.
 """
 
 import json
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from .contract import Host
 
@@ -65,6 +65,11 @@ def first_line(text: str, length: int = 200) -> str:
 def obj(value: Any) -> Dict[str, Any]:
     """`value` where it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def many(value: Any) -> List[Any]:
+    """`value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def text_of(value: Any) -> str:
