@@ -47,10 +47,11 @@ def put(
     time: float | None,
     text: str,
 ) -> None:
-    """Set the text under (`kind`, `key`); the place of its first telling stays."""
+    """Set the text under (`kind`, `key`); only a prompt's place moves: its event comes later."""
     db.execute(
         "INSERT INTO messages (session, kind, key, seq, time, text) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (session, kind, key) DO UPDATE SET text = excluded.text",
+        " ON CONFLICT (session, kind, key) DO UPDATE SET text = excluded.text,"
+        " seq = CASE kind WHEN 'prompt' THEN excluded.seq ELSE seq END",
         (session, kind, storable(key), seq, time, storable(text[:LONGEST])),
     )
 

@@ -275,8 +275,7 @@ class _Stream:
             self._how = {}
 
     def _tell(self, taken: Taken) -> None:
-        if taken.rows:
-            self.followed.mirror._on_taken(self.session, taken)
+        self.followed.mirror._on_taken(self.session, taken)
 
     async def _refill(self, hole: Hole) -> None:
         """Ask again; a second time the same hole means that the journal begins behind it."""

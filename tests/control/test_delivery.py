@@ -43,7 +43,7 @@ async def test_a_thousand_prompts_arrive_once_and_in_order_under_random_cuts(hub
     choose, sent = random.Random(5), []
     for number in range(1000):
         if choose.random() < 0.05:
-            machine.faults["session/prompt"] = choose.choice(["before", "after"])
+            machine.faults["session/prompt"] = choose.choice(["before", "after", "lost"])
         if choose.random() < 0.03:
             await machine.cut()
         prompt = await hub.sessions.prompt(session, f"number {number}", actor=ANN)
@@ -143,7 +143,7 @@ async def test_a_queued_prompt_is_edited_and_cancelled_on_the_machine(hub, machi
 async def test_what_may_be_there_is_not_changed_behind_the_machines_back(hub, machine, monkeypatch):
     monkeypatch.setattr("codecast_jupyter.control.outbox.PATIENCE", 0.2)
     session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
-    machine.faults["session/prompt"] = "after"  # taken, but the answer is lost
+    machine.faults["session/prompt"] = "lost"
     machine.available = False
     await hub.sessions.prompt(session, "wait", id="a", actor=ANN)
     await until(lambda: machine.current is None)

@@ -11,6 +11,7 @@ import pytest
 from codecast_agent.protocol import events
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.control import feed as feeds
+from codecast_jupyter.control.ingest import Row
 from tests.fixtures.hubs import ANN, until
 
 
@@ -158,3 +159,22 @@ async def test_a_watcher_misses_nothing_that_happens_while_it_reads_the_first_pi
         if names and names[-1] == "newly-named":
             break
     await changes.aclose()
+
+
+def test_a_tail_never_joins_what_is_not_adjacent():
+    """Another hub stored what lies between: it is read from the store."""
+
+    def rows(first, last):
+        return [Row(1, seq, seq, "notice", '{"type":"notice"}') for seq in range(first, last + 1)]
+
+    topic = feeds._Topic(1, 0)
+    topic.advance(5, rows(1, 5))
+    assert [row.seq for row in topic.after(2)] == [3, 4, 5]
+    topic.advance(10, [])
+    assert topic.after(5) is None
+    topic.advance(12, rows(11, 12))
+    assert topic.after(5) is None
+    assert [row.seq for row in topic.after(10)] == [11, 12]
+    topic.advance(20, [*rows(13, 13), *rows(20, 20)])  # behind a gap
+    assert topic.after(12) is None
+    assert topic.head == 20

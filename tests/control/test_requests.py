@@ -62,7 +62,7 @@ async def test_the_machine_knows_of_an_answer_the_hub_has_not_seen_yet(hub, mach
     assert caught.value.data == {"by": "ben", "where": "telegram", "option": "no"}
 
 
-@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize("fault", ["before", "after", "lost"])
 async def test_an_answer_on_a_breaking_link_counts_once_and_is_not_refused_to_its_sender(
     hub, machine, fault
 ):

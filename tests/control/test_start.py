@@ -69,7 +69,7 @@ async def test_an_unreachable_machine_leaves_nothing_behind(hub, machine):
     assert caught.value.code == "not_found"
 
 
-@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize("fault", ["before", "after", "lost"])
 async def test_a_start_survives_a_link_that_breaks_and_happens_once(hub, machine, fault):
     machine.faults["session/start"] = fault
     session = await hub.sessions.start("gpu", "/w", prompt="say 2", actor=ANN)
