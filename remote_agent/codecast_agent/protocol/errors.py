@@ -11,6 +11,7 @@ from typing import Any, Dict, Optional
 # code -> HTTP status with which the API answers it
 CODES = {
     "bad_request": 400,
+    "forbidden": 403,  # not logged in, or not allowed by the server's Authorizer
     "not_found": 404,
     "conflict": 409,
     "already_resolved": 409,  # a request that somebody has answered
