@@ -39,6 +39,11 @@ PROGRAMS = {
     "chromium": "chromium",
     "ip": "iproute2",
     "git": "git",
+    # login shells that the boot command must get through
+    "zsh": "zsh",
+    "tcsh": "tcsh",
+    "fish": "fish",
+    "ksh": "ksh",
 }
 # where root's programs are, which a person's PATH may lack
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
