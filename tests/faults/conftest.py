@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.world import World, loopback, new_project, opened
+from tests.fixtures.world import World, loopback, opened
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +23,5 @@ def world(shared_world: World) -> Iterator[World]:
 
 
 @pytest.fixture
-def project(world: World, request: pytest.FixtureRequest) -> Path:
-    return new_project(world, request)
+def project(world: World) -> Path:
+    return world.project()

@@ -14,7 +14,7 @@ from tests.fixtures.live import until
 from tests.fixtures.netns import Network
 from tests.fixtures.sshd import Client, Sshd
 from tests.fixtures.transcripts import assert_whole, text_of
-from tests.fixtures.world import World, configuration, new_project, opened
+from tests.fixtures.world import World, configuration, opened
 
 # Two missed heartbeats, and as much again for a busy machine; TCP itself needs many minutes.
 NOTICED = 2 * wire.PING_EVERY * (wire.PING_MISSED + 1) + 5
@@ -59,11 +59,9 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Netwo
             yield world, network
 
 
-def test_a_wire_that_swallows_everything(
-    far: tuple[World, Network], request: pytest.FixtureRequest
-) -> None:
+def test_a_wire_that_swallows_everything(far: tuple[World, Network]) -> None:
     world, network = far
-    talk = world.talk(new_project(world, request), mode="auto")
+    talk = world.talk(world.project(), mode="auto")
     pid = talk.state["pid"]
     id = talk.prompt("slow 6")
     talk.wait_text("2 ")

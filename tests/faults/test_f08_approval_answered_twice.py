@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import threading
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_one_winner_and_the_others_hear_who_and_where(world: World, project: Pat
     for error in lost.values():
         assert error.code == "already_resolved"
         assert error.data["where"] == won[0]
-        assert error.data["by"]
+        assert error.data["by"] == getpass.getuser()
     events = talk.events()
     assert_whole(events)
     resolved = [event for event in events if event["type"] == "request_resolved"]
