@@ -31,6 +31,8 @@ def test_prompts_during_a_turn_wait_and_run_in_order(talk: Talk) -> None:
     first = talk.prompt("wait")
     talk.feed.wait("turn_started")
     waiting = [talk.prompt(f"say {word}") for word in ("a", "b", "c")]
+    for each in waiting:
+        talk.feed.wait("prompt_state", prompt=each, state="queued")
     assert [talk.state_of(each) for each in waiting] == ["queued"] * 3
     talk.prompt("go", steer=True)
     assert [talk.ended(each) for each in (first, *waiting)] == ["done"] * 4

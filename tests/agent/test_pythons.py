@@ -44,8 +44,9 @@ def test_a_session_from_start_to_end(
     os.kill(talk.cli(), signal.SIGKILL)
     talk.feed.wait("session_state", state="exited")
     assert talk.ask("flood 2000") == "done"
+    before = talk.feed.last_seq
     os.kill(talk.supervisor, signal.SIGKILL)
-    talk.feed.wait("session_state", state="exited", after=talk.feed.last_seq)
+    talk.feed.wait("session_state", state="exited", after=before)
     assert talk.ask("say two") == "done"
     late = relay.subscribe(S1)
     late.wait_seq(talk.feed.last_seq)

@@ -75,7 +75,7 @@ def test_answer_after_an_interrupt(talk: Talk) -> None:
     with pytest.raises(CodecastError) as caught:
         talk.call("answer", request=request, option="yes")
     assert caught.value.code == "conflict"
-    assert [e.data["request"] for e in talk.feed.of("request_withdrawn")] == [request]
+    talk.feed.wait("request_withdrawn", request=request)
 
 
 def test_answer_that_does_not_fit_leaves_the_request_open(talk: Talk) -> None:

@@ -37,8 +37,9 @@ def test_mode_by_restart_at_the_next_idle_moment(talk: Talk) -> None:
 
 def test_model_by_restart_while_idle(talk: Talk) -> None:
     pid = talk.cli()
+    before = talk.feed.last_seq
     talk.call("set_model", model="big-one")
-    talk.feed.wait("session_state", after=talk.feed.last_seq, state="ready")
+    talk.feed.wait("session_state", after=before, state="ready")
     assert talk.cli() != pid
     assert talk.ask("say x") == "done"
 
