@@ -63,13 +63,15 @@ def plan(launch: Launch, root: Optional[bool] = None) -> Plan:
     native, lost = launch.native, None
     if native is not None and not has_conversation(native, env):
         lost, native = native, None
-    elif native is None and not launch.fork and has_conversation(launch.session, env):
-        native = launch.session  # begun, but its start was not journaled: the id is in use
+    fork = launch.fork
+    if (native is None or fork) and has_conversation(launch.session, env):
+        # begun (or forked) under our id, but that was not journaled: the id is in use
+        native, lost, fork = launch.session, None, False
     argv = [*launch.command, *FLAGS]
     if native is None:
         now = launch.session
         argv += ["--session-id", now]
-    elif launch.fork:
+    elif fork:
         now = launch.session
         argv += ["--resume", native, "--fork-session", "--session-id", now]
     else:
