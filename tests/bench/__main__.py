@@ -1,4 +1,4 @@
-"""Added latency per event, throughput, cold and warm start, memory: against `ssh host` on the same link.
+"""Latency per event, throughput, cold and warm start, memory: against `ssh host`, same link.
 
 A real sshd on the loopback, the hub in this process, a CLI that dates what it says. Trials of
 the two ways alternate, so that both meet the same neighbours.
@@ -47,7 +47,7 @@ class Link:
         self.ssh = ["ssh", "-F", str(self.client.config), HOST]
 
     def raw(self, rate: float, count: int) -> tuple[list[float], float]:
-        """Latencies in ms and events a second of `ssh host source`, read with os.read and parsed."""
+        """Latencies in ms and events a second of `ssh host source`, read with os.read, parsed."""
         command = [*self.ssh, sys.executable, str(SOURCE), "raw", str(rate), str(count)]
         latencies: list[float] = []
         rest, first, now = b"", 0.0, 0.0
@@ -62,7 +62,7 @@ class Link:
         return latencies, count / max((now - first) / 1e9, 1e-9)
 
     async def ours(self, session: str, rate: float, count: int) -> tuple[list[float], float]:
-        """The same from the CLI's stdout through journal, link and store to a subscriber of the feed."""
+        """The same from the CLI's stdout through journal, link and store to a subscriber."""
         info = await self.hub.sessions.get(session)
         events = self.hub.feed.subscribe(session, info["last_seq"])
         text = [{"type": "text", "text": f"{rate} {count}"}]
@@ -104,7 +104,10 @@ async def throughput(link: Link, session: str, trials: int) -> None:
     figures = Figures("Throughput of 200-byte events, flat out, parsed and stored exactly once")
     plain, ours = await pairs(link, session, 0, 100_000, trials)
     figures.pair(
-        "events per second", median([one[1] for one in plain]), median([one[1] for one in ours]), "/s"
+        "events per second",
+        median([one[1] for one in plain]),
+        median([one[1] for one in ours]),
+        "/s",
     )
     figures.show()
 
@@ -168,9 +171,7 @@ async def main() -> None:
         await link.hub.start()
         try:
             await starts(link, trials)
-            info = await link.hub.sessions.start(
-                HOST, home, cli="source", mode="ask", actor=ACTOR
-            )
+            info = await link.hub.sessions.start(HOST, home, cli="source", mode="ask", actor=ACTOR)
             await latency(link, info["id"], trials)
             await throughput(link, info["id"], max(3, trials // 2))
             hello = link.hub.machines.get(HOST).current.hello

@@ -1,7 +1,7 @@
 """A source of dated events: plain lines, or an ACP agent that says the same. Standard library only.
 
-    source.py raw RATE COUNT     COUNT lines of JSON at RATE a second (0: flat out)
-    source.py acp                an agent whose prompt is "RATE COUNT"
+source.py raw RATE COUNT     COUNT lines of JSON at RATE a second (0: flat out)
+source.py acp                an agent whose prompt is "RATE COUNT"
 """
 
 import json
