@@ -4,6 +4,9 @@ codecast.yaml, which may also say more of one of the others.
 The files are read again when they change; a machine whose settings changed keeps its link
 until it is connected anew. A mistake in codecast.yaml leaves the last good reading in force
 and is told (`config_error`).
+
+Where a host of the ssh config leads is `ssh -G`'s to say, a process each: asked in the
+background after every reading, so that no listing waits for it.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from .ssh_config import Hosts, Overrides, concrete_hosts, default_path
 
 LOCAL = "local"
 WATCH_EVERY = 2.0  # seconds between looks at the files
+LOOK_UPS = 4  # `ssh -G` at once
 
 
 class MachineObserver(Protocol):
@@ -191,6 +195,8 @@ class Machines:
         self._hosts = Hosts()
         self._stamp: Any = None
         self._watcher: asyncio.Task[None] | None = None
+        self._unresolved: dict[str, None] = {}  # in the order of the list
+        self._resolver: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._refresh()
 
@@ -234,10 +240,11 @@ class Machines:
 
     async def close(self) -> None:
         """End all links. What runs on the machines goes on."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+        for task in (self._watcher, self._resolver):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         machines = list(self._machines.values())
         await asyncio.gather(*(machine.connection.close() for machine in machines))
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -261,6 +268,7 @@ class Machines:
         """Read the files again if they changed."""
         self._watch()
         if self._stamps() == self._stamp and not force:
+            self._look_up()
             return
         self._hosts = concrete_hosts(self._ssh_path())
         self._stamp = self._stamps()
@@ -277,6 +285,30 @@ class Machines:
         for name, settings in self.config.machines.items():
             wanted.setdefault(name, ("codecast.yaml", settings))
         self._replace(wanted)
+        self._unresolved = dict.fromkeys(name for name in wanted if name != LOCAL)
+        self._look_up()
+
+    def _look_up(self) -> None:
+        """Ask where the hosts lead, as soon as there is a loop to do it in."""
+        if self._unresolved and (self._resolver is None or self._resolver.done()):
+            with contextlib.suppress(RuntimeError):
+                loop = asyncio.get_running_loop()
+                self._resolver = loop.create_task(self._resolve_all())
+
+    async def _resolve_all(self) -> None:
+        await asyncio.gather(*(self._resolve_some() for _ in range(LOOK_UPS)))
+
+    async def _resolve_some(self) -> None:
+        while self._unresolved:
+            name = next(iter(self._unresolved))
+            del self._unresolved[name]
+            machine = self._machines.get(name)
+            if machine is None or not isinstance(machine.route, SshRoute):
+                continue
+            before = machine.route.resolved
+            with contextlib.suppress(CodecastError):  # told when somebody connects
+                if await machine.route.resolve() != before:
+                    self._changed(machine)
 
     def _replace(self, wanted: dict[str, tuple[str, MachineConfig]]) -> None:
         old, self._machines = self._machines, {}

@@ -8,6 +8,7 @@ What `ssh -G` leaves open (tokens, `~`, environment) is expanded here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import glob
 import hashlib
@@ -268,6 +269,11 @@ async def _ssh_g(target: str, arguments: list[str]) -> str:
             f"`ssh -G {target}` did not end within {RESOLVE_TIMEOUT:.0f} seconds.",
             "A `Match exec` in your ssh config may hang.",
         ) from None
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
     words = err.decode(errors="replace").strip()
     if process.returncode != 0:
         raise CodecastError(

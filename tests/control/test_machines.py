@@ -125,3 +125,42 @@ async def test_shown_with_what_ssh_resolved(
     shown = machine.to_json()
     assert (shown["host"], shown["user"], shown["port"]) == ("127.0.0.1", "root", server.port)
     assert shown["hello"]["pid"]
+
+
+async def test_where_a_host_leads_is_shown_before_any_connect(
+    machines: Machines, watcher: Watcher, client: Client
+) -> None:
+    client.add_text("Host gpu\n    HostName 10.1.2.3\n    User ada\n    Port 2200\n")
+    machine = machines.get("gpu")
+
+    def shown() -> tuple[object, ...]:
+        out = machine.to_json()
+        return out["host"], out["user"], out["port"]
+
+    assert shown() == (None, None, None)  # the listing did not wait for it
+    await watcher.until(lambda: shown() == ("10.1.2.3", "ada", 2200))
+    assert watcher.of("state")[-1] == ("gpu", "offline", None)
+    client.config.write_text(client.config.read_text().replace("ada", "bob"))
+    await watcher.until(lambda: shown() == ("10.1.2.3", "bob", 2200))
+
+
+async def test_hosts_are_resolved_four_at_once_and_once_each(
+    machines: Machines, watcher: Watcher, client: Client, place: Path
+) -> None:
+    busy, log = place / "busy", place / "log"
+    busy.mkdir()
+    look = place / "look"
+    look.write_text(
+        "#!/bin/sh\n"
+        f'mkdir "{busy}/$1" && ls "{busy}" | wc -l >> "{log}"\n'
+        f'sleep 0.2; rmdir "{busy}/$1"; exit 1\n'
+    )
+    look.chmod(0o755)
+    hosts = [f"host-{number}" for number in range(9)]
+    client.add_text(f'Host {" ".join(hosts)}\n    Port 2200\nMatch exec "{look} %n"\n')
+    listed = [machines.get(name) for name in hosts]
+    await watcher.until(lambda: all(machine.to_json()["port"] == 2200 for machine in listed))
+    machines.list()
+    counts = [int(line) for line in log.read_text().split()]
+    assert len(counts) == len(hosts)
+    assert 1 < max(counts) <= 4
