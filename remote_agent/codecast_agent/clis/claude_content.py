@@ -32,11 +32,15 @@ class _Block:
 
 
 class Content:
-    """One process's content. `spoke` tells whether the open turn has said anything."""
+    """One process's content. `spoke` tells whether the open turn has said anything.
 
-    def __init__(self, host: Host, cwd: str) -> None:
+    `past`: what is told happened long ago, so files are no longer what they were.
+    """
+
+    def __init__(self, host: Host, cwd: str, past: bool = False) -> None:
         self._host = host
         self._cwd = cwd
+        self._past = past
         self._streams: Dict[str, str] = {}  # parent call ("" is Claude itself) -> message
         self._blocks: Dict[str, Dict[int, _Block]] = {}  # message -> index -> block
         self._calls: Dict[str, Dict[str, Any]] = {}  # open calls: {name, input, parent?}
@@ -197,7 +201,7 @@ class Content:
             return
         self._calls[call] = {"name": name, "input": given, **({"parent": parent} if parent else {})}
         fields: Dict[str, Any] = {"raw_input": given}
-        content, places = tools.changes(name, given), tools.locations(given)
+        content, places = tools.changes(name, given, self._past), tools.locations(given)
         if content:
             fields["content"] = content
         if places:

@@ -87,16 +87,16 @@ def locations(given: Dict[str, Any]) -> List[Dict[str, Any]]:
     return found
 
 
-def changes(name: str, given: Dict[str, Any]) -> List[Dict[str, Any]]:
+def changes(name: str, given: Dict[str, Any], past: bool = False) -> List[Dict[str, Any]]:
     """The change an edit asks for, told before it is made (`ToolContent[]`).
 
     The file is read for it, so that a person who is asked sees lines and context; where it
-    cannot be, or the edit was made already, the replaced pieces alone are told.
+    cannot be, or the edit was made already (`past`), the replaced pieces alone are told.
     """
     path = text_of(given.get("file_path")) or text_of(given.get("notebook_path"))
     if not path:
         return []
-    old = _existing(path)
+    old = None if past else _existing(path)
     if name == "Write" and isinstance(given.get("content"), str):
         return [] if old == given["content"] else [diffs.content(old, given["content"], path)]
     if name == "NotebookEdit" and isinstance(given.get("new_source"), str):
