@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from . import system, tree
 from .helper import Helper
+from .login import LoginShell
 from .loop import Loop
 from .protocol.errors import CodecastError
 from .registry import Registry
@@ -18,20 +19,29 @@ ENTRIES = 5000  # of a directory; more are left out and said
 SLOW = 60.0  # seconds for login shells and drivers
 
 
-def methods(loop: Loop, registry: Registry) -> "Dict[str, Callable[[Params, Waiter], None]]":
+def methods(
+    loop: Loop, registry: Registry, login: LoginShell, progress: Callable[[str, str], None]
+) -> "Dict[str, Callable[[Params, Waiter], None]]":
     """The `host/*` methods by name."""
 
     clis: Dict[str, Any] = {}  # the last report: asking programs for versions takes seconds
 
     def report(params: Params, waiter: Waiter) -> None:
         def keep(value: Any) -> None:
-            clis["report"] = value
-            waiter.reply(value)
+            progress("", "")
+            login.keep(value["login"])
+            clis["report"] = value["report"]
+            waiter.reply(value["report"])
+
+        def refuse(problem: CodecastError) -> None:
+            progress("", "")
+            waiter.refuse(problem)
 
         if "report" in clis and not params.get("refresh"):
             waiter.reply(clis["report"])
         else:
-            later(_report, params, Waiter(keep, waiter.refuse))
+            progress("", "asking the login shell and the CLIs for their versions")
+            later(_report, params, Waiter(keep, refuse))
 
     def later(call: Callable[[Params], Any], params: Params, waiter: Waiter) -> None:
         def done(value: Any, problem: Optional[CodecastError]) -> None:
@@ -42,9 +52,24 @@ def methods(loop: Loop, registry: Registry) -> "Dict[str, Callable[[Params, Wait
 
         Helper(loop, partial(call, params), done, SLOW)
 
+    places: Dict[str, str] = {}  # where the CLIs keep their records: the login shell knows
+
+    def history(params: Params, waiter: Waiter) -> None:
+        def tell(value: Any) -> None:
+            places.update(value["places"])
+            owners = registry.owners()
+            for each in value["found"]:
+                owner = owners.get((each["cli"], each["native"]))
+                if owner is not None:
+                    each["session"] = owner.place.session
+            waiter.reply(value["found"])
+
+        later(partial(_history, dict(places)), params, Waiter(tell, waiter.refuse))
+
     return {
         "host/info": partial(later, info),
         "host/clis": report,
+        "host/history": history,
         "host/directories": partial(later, directories),  # a network disk may hang
         "host/processes": partial(later, partial(processes, registry)),
         "host/kill": partial(_kill, registry),
@@ -54,7 +79,13 @@ def methods(loop: Loop, registry: Registry) -> "Dict[str, Callable[[Params, Wait
 def _report(params: Params) -> Any:
     from .clis import catalog
 
-    return catalog.report(bool(params.get("refresh")))
+    return {"report": catalog.report(bool(params.get("refresh"))), "login": catalog.login()}
+
+
+def _history(places: Dict[str, str], params: Params) -> Any:
+    from . import adoption
+
+    return adoption.listing(params, places or None)
 
 
 def directories(params: Params) -> Dict[str, Any]:

@@ -58,6 +58,9 @@ class Owner(Protocol):
     def cli_gone(self, kind: str, fields: Dict[str, int], problem: CodecastError) -> None:
         """The process and all its offspring are gone; `kind` is the plan that ended it."""
 
+    def warn(self, text: str) -> None:
+        """Tell the person of something that is not as it should be."""
+
     def log(self, data: bytes) -> None:
         """Keep it for the curious."""
 
@@ -96,15 +99,23 @@ class Life:
         def find() -> Dict[str, Any]:
             from .clis import catalog
 
-            return {"argv": catalog.resolve(self.cli, command), "env": catalog.environment()}
+            login = catalog.login()
+            argv = catalog.resolve(self.cli, command)
+            return {"argv": argv, "env": login["env"], "problem": login["problem"]}
 
         def found(value: Any, problem: Optional[CodecastError]) -> None:
             self._helper = None
-            if problem is None:
-                full = {**value["env"], **env, tree.MARK: self.session}
-                self.owner.act(lambda: self._launch(value["argv"], full))
-            else:
+            if problem is not None:
                 self._never(problem)
+                return
+            full = {**value["env"], **env, tree.MARK: self.session}
+
+            def launch() -> None:
+                if value["problem"]:
+                    self.owner.warn(value["problem"])
+                self._launch(value["argv"], full)
+
+            self.owner.act(launch)
 
         self._helper = Helper(self.loop, find, found, FIND_WITHIN)
 

@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, NoReturn, Optional
 from . import host, starting, system
 from .journal import bounds
 from .links import LOST, Link
+from .login import LoginShell
 from .loop import Loop
 from .prompts import person
 from .protocol import wire
@@ -58,17 +59,18 @@ class Relay:
         self._registry = Registry(
             self._loop, root, self._changed, self._subscriptions.grew, self._subscriptions.end
         )
+        login = LoginShell(self._loop)
         self._methods: Dict[str, Method] = {
             "hello": self._hello,
             "ping": self._ping,
             "session/list": self._list,
-            "session/start": partial(starting.start, self._registry),
+            "session/start": partial(starting.start, self._registry, login, self._progress),
             "session/subscribe": self._subscribe,
             "session/unsubscribe": self._unsubscribe,
             "session/stop": self._stop,
             "session/remove": self._remove,
             "session/ack": self._ack,
-            **host.methods(self._loop, self._registry),
+            **host.methods(self._loop, self._registry, login, self._progress),
         }
         for verb in FORWARDED:
             self._methods["session/" + verb] = partial(self._forward, verb)
@@ -140,6 +142,10 @@ class Relay:
                     "session/changed", {"session": session, "alive": alive, "last_seq": last_seq}
                 )
             )
+
+    def _progress(self, session: str, text: str) -> None:
+        about = {"session": session} if session else {}
+        self._subscriptions.outlet.tell(wire.notification("progress", {**about, "text": text}))
 
     # -- greeting
 

@@ -178,6 +178,9 @@ class Session:
     def may_read(self) -> bool:
         return self.scribe.journal.full is None
 
+    def warn(self, text: str) -> None:
+        self.scribe.record({"type": "notice", "level": "warning", "text": text})
+
     def log(self, data: bytes) -> None:
         self.scribe.log(data)
 

@@ -3,9 +3,11 @@
 import os
 import time
 from functools import partial
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
+from .helper import Helper
 from .links import LOST, Link
+from .login import LoginShell
 from .places import Meta, Place, check_id
 from .protocol.errors import CodecastError
 from .protocol.events import MODES
@@ -14,6 +16,8 @@ from .registry import Entry, Registry
 from .waiter import Waiter
 
 Params = Dict[str, Any]
+Progress = Callable[[str, str], None]  # (session, what is done for it; empty at the end)
+PATIENCE = 2.0  # seconds after which it is said that a CLI takes its time
 
 
 def expand(path: Any) -> str:
@@ -79,6 +83,10 @@ def read_meta(params: Params) -> "Tuple[Meta, List[str]]":
     }
     for name in ("model", "native", "name", "owner"):
         meta[name] = params.get(name)
+    if meta["native"] is not None and not isinstance(meta["native"], str):
+        raise CodecastError("bad_request", "A conversation's id is a text.")
+    if params.get("history") and not meta["native"]:
+        raise CodecastError("bad_request", "Which conversation is to be imported?")
     meta["fork"] = bool(params.get("fork"))
     return meta, made
 
@@ -95,7 +103,9 @@ def _strings(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
-def start(registry: Registry, params: Params, waiter: Waiter) -> None:
+def start(
+    registry: Registry, login: LoginShell, progress: Progress, params: Params, waiter: Waiter
+) -> None:
     """Start a session, or find the one of that id; answers when its CLI is ready."""
     try:
         entry = registry.find(params.get("session"))
@@ -103,44 +113,122 @@ def start(registry: Registry, params: Params, waiter: Waiter) -> None:
         if problem.code != "not_found":
             raise
     else:
-        _Start(registry, entry, [], False, waiter).run()
+        _Start(registry, entry, [], False, progress, waiter).run()
         return
     meta, made = read_meta(params)
-    try:
-        place = Place.create(registry.directory, meta)
-    except CodecastError:
-        _unmake(made)
-        raise
-    if place is None:  # another relay was faster
-        _Start(registry, registry.find(meta["session"]), [], False, waiter).run()
+
+    def create() -> None:
+        try:
+            _create(registry, meta, made, progress, waiter)
+        except (CodecastError, OSError) as problem:  # called later, where nobody catches
+            _unmake(made)
+            if isinstance(problem, OSError):
+                problem = CodecastError("internal", "The session was not made: %s" % problem)
+            waiter.refuse(problem)
+
+    if login.known(create):
+        progress(meta["session"], "asking the login shell for its environment")
+
+
+def _create(
+    registry: Registry, meta: Meta, made: List[str], progress: Progress, waiter: Waiter
+) -> None:
+    place = Place.create(registry.directory, meta)
+    if place is None:  # the same start again, or another relay's, was faster
+        entry = registry.find(meta["session"])
+        _Start(registry, entry, [], False, progress, waiter).run()
     else:
-        _Start(registry, registry.add(place), made, True, waiter).run()
+        _Start(registry, registry.add(place), made, True, progress, waiter).run()
+
+
+def _take_over(
+    registry: Registry, meta: Meta, made: List[str], history: bool, waiter: Waiter
+) -> None:
+    """Go on with a conversation of the CLI's own, unless another session or process does."""
+    key = (meta["cli"], meta["native"])
+    if not meta["fork"]:
+        owner = registry.owners().get(key)
+        if owner is not None:
+            raise _taken(owner)
+        if key in registry.adopting:
+            raise CodecastError("session_in_use", "That conversation is being adopted just now.")
+        registry.adopting.add(key)
+
+    def work() -> bool:
+        from . import adoption  # the readers of every CLI: only the child needs them
+
+        return adoption.take_over(registry.directory, meta, history)
+
+    def done(created: Any, problem: Optional[CodecastError]) -> None:
+        registry.adopting.discard(key)
+        try:
+            if problem is not None:
+                raise problem
+            if created:
+                entry = registry.add(Place(registry.directory + "/" + meta["session"]))
+                _Start(registry, entry, made, True, waiter).run()
+            else:  # another relay was faster
+                _Start(registry, registry.find(meta["session"]), [], False, waiter).run()
+        except CodecastError as error:
+            _unmake(made)
+            waiter.refuse(error)
+
+    Helper(registry.loop, work, done, TAKE_OVER_WITHIN)
+
+
+def _taken(owner: Entry) -> CodecastError:
+    meta = owner.place.read_meta()
+    name = meta.get("name") or owner.place.session
+    return CodecastError(
+        "session_in_use",
+        "That conversation is the session %s of Codecast already." % name,
+        "Use that session, or fork the conversation.",
+        data={"session": owner.place.session, "name": name},
+    )
 
 
 class _Start:
     """One start under way."""
 
     def __init__(
-        self, registry: Registry, entry: Entry, made: List[str], created: bool, waiter: Waiter
+        self,
+        registry: Registry,
+        entry: Entry,
+        made: List[str],
+        created: bool,
+        progress: Progress,
+        waiter: Waiter,
     ) -> None:
         self._registry = registry
         self._entry = entry
         self._made = made
         self._created = created
+        self._progress = partial(progress, entry.place.session)
         self._waiter = waiter
+        self._hush = registry.loop.after(PATIENCE, self._takes_time)
 
     def run(self) -> None:
+        self._progress("starting %s" % self._entry.place.read_meta().get("cli"))
         self._registry.reach(self._entry, self._ask, self._fail, begin=self._created)
+
+    def _takes_time(self) -> None:
+        self._progress("waiting until %s is ready" % self._entry.place.read_meta().get("cli"))
+
+    def _over(self) -> None:
+        self._hush()
+        self._progress("")
 
     def _ask(self, link: Link) -> None:
         # a session that was there may be down: a start means that it runs
         link.call("ready" if self._created else "resume", {}, Waiter(self._ready, self._fail))
 
     def _ready(self, value: Any) -> None:
+        self._over()
         session = self._entry.place.session
         self._waiter.reply({**value, "session": session, "created": self._created})
 
     def _fail(self, problem: CodecastError) -> None:
+        self._over()
         never = not problem.data.pop("was_ready", not self._created)
         if not never or problem is LOST:
             self._waiter.refuse(problem)

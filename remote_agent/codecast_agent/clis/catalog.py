@@ -16,10 +16,10 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type
 from ..protocol.errors import CodecastError
 from .acp import adapter_for
 from .contract import Adapter
-from .environment import environment
+from .environment import environment, fresh, keep, login
 from .quirks import quirks
 
-__all__ = ["adapter", "environment", "report", "resolve"]
+__all__ = ["adapter", "environment", "fresh", "keep", "login", "report", "resolve"]
 
 VERSION_TIMEOUT = 10.0  # seconds for `CLI --version`
 
@@ -92,16 +92,35 @@ _lock = threading.Lock()
 
 
 def report(refresh: bool = False) -> List[Dict[str, Any]]:
-    """Every CLI: `[{cli, name, found, path?, version?, logged_in?, login_hint?, install?, note?}]`.
+    """Every CLI: `[{cli, name, found, found_by?, path?, version?, logged_in?, login_hint?,
+    install?, note?, shell_problem?}]`.
 
-    `logged_in` is what can be told from outside; absent where nothing can. `refresh` asks the
-    login shell and the programs again.
+    `logged_in` is what can be told from outside; absent where nothing can. `found_by` is what
+    led to it: path (that of a plain command), shell (the login shell's PATH), place (a directory
+    we know of) or variable. `refresh` asks the login shell and the programs again.
     """
-    env = environment(refresh)
+    answer = login(refresh)
+    env = answer["env"]
     with _lock:
         if refresh:
             _versions.clear()
-    return [_entry(name, cli, env) for name, cli in CLIS.items()]
+    found = []
+    for name, cli in CLIS.items():
+        entry = _entry(name, cli, env)
+        if "path" in entry:
+            entry["found_by"] = _found_by(name, cli, entry["path"], env, answer["path"])
+        if answer["problem"]:
+            entry["shell_problem"] = answer["problem"]
+        found.append(entry)
+    return found
+
+
+def _found_by(name: str, cli: Cli, path: str, env: Dict[str, str], shell_path: str) -> str:
+    if os.environ.get(_variable(name)) or env.get(_variable(name)):
+        return "variable"
+    if path == shutil.which(cli.program):
+        return "path"
+    return "shell" if path == shutil.which(cli.program, path=shell_path) else "place"
 
 
 def resolve(cli: str, command: Optional[List[str]] = None) -> List[str]:

@@ -3,38 +3,108 @@
 A command run over SSH or by a server misses what login shells set up: the PATH of nvm,
 conda or Homebrew, API keys, proxies. So the person's own shell is asked once, with nothing
 on its stdin and a time limit, and well-known directories are added where it cannot tell.
+
+With conda that takes seconds, so the answer is good for MAX_AGE, or until a start-up file
+changes. Relays keep it (`keep`), and the supervisors they fork inherit it.
 """
 
 import glob
 import os
 import pwd
 import secrets
+import select
 import signal
 import subprocess
 import threading
-from typing import Dict, List, Optional
+import time
+from typing import Any, Dict, List, Optional, Tuple
 
-TIMEOUT = 5.0  # seconds the login shell gets
+TIMEOUT = 10.0  # seconds the login shell gets
+MAX_AGE = 300.0  # seconds its answer is good for
+START_UP_FILES = (
+    "/etc/environment",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/bash.bashrc",
+    "/etc/zsh/zshenv",
+    "/etc/zsh/zprofile",
+    "/etc/zsh/zshrc",
+    "~/.profile",
+    "~/.bash_profile",
+    "~/.bash_login",
+    "~/.bashrc",
+    "~/.zshenv",
+    "~/.zprofile",
+    "~/.zshrc",
+    "~/.zlogin",
+    "~/.cshrc",
+    "~/.tcshrc",
+    "~/.login",
+    "~/.kshrc",
+    "~/.config/fish/config.fish",
+    "~/.config/fish/conf.d",
+)
 # what describes that shell and not the person's environment
 DROPPED = ("_", "SHLVL", "PWD", "OLDPWD", "PS1", "PROMPT_COMMAND", "TERM_PROGRAM")
 
 _lock = threading.Lock()
-_cached: Optional[Dict[str, str]] = None
+_cached: Optional[Dict[str, Any]] = None  # what `login` says, with its stamp and time
 
 
 def environment(refresh: bool = False) -> Dict[str, str]:
     """The login shell's variables, PATH completed by well-known directories. Cached."""
+    return dict(login(refresh)["env"])
+
+
+def login(refresh: bool = False) -> Dict[str, Any]:
+    """`{env, path, problem}`: the environment, the PATH the shell itself has, and why it could
+    not be asked (then `env` is the plain one; else empty)."""
     global _cached
     with _lock:
-        if _cached is None or refresh:
+        if _cached is None or refresh or not _is_good(_cached):
+            stamp = _stamp()  # before the shell reads them
+            told, problem = _ask_shell()
             found = dict(os.environ)
-            found.update(_ask_shell() or {})
+            found.update(told or {})
             for name in DROPPED:
                 if name not in os.environ:
                     found.pop(name, None)
-            found["PATH"] = _path(found.get("PATH", os.defpath), found.get("HOME", ""))
-            _cached = found
-        return dict(_cached)
+            own = found.get("PATH", os.defpath)
+            found["PATH"] = _path(own, found.get("HOME", ""))
+            _cached = {
+                "env": found,
+                "path": own,
+                "problem": problem,
+                "stamp": stamp,
+                "until": time.monotonic() + MAX_AGE,
+            }
+        return _cached
+
+
+def fresh() -> bool:
+    """Whether `login` would answer without asking the shell."""
+    return _cached is not None and _is_good(_cached)
+
+
+def keep(answer: Dict[str, Any]) -> None:
+    """Take over what a child's `login` said."""
+    global _cached
+    _cached = answer
+
+
+def _is_good(answer: Dict[str, Any]) -> bool:
+    return bool(time.monotonic() < answer["until"] and answer["stamp"] == _stamp())
+
+
+def _stamp() -> List[Any]:
+    """Changes with the shell and its start-up files. JSON keeps it as it is."""
+    found: List[Any] = [login_shell()]
+    for name in START_UP_FILES:
+        try:
+            found.append(os.stat(os.path.expanduser(name)).st_mtime_ns)
+        except OSError:
+            found.append(0)
+    return found
 
 
 def login_shell() -> str:
@@ -50,8 +120,8 @@ def login_shell() -> str:
     return "/bin/sh"
 
 
-def _ask_shell() -> Optional[Dict[str, str]]:
-    """What `env -0` says between two markers in an interactive login shell; None at failure."""
+def _ask_shell() -> Tuple[Optional[Dict[str, str]], str]:
+    """What `env -0` says between two markers in an interactive login shell, or why not."""
     shell = login_shell()
     mark = "codecast-" + secrets.token_hex(8)
     # three commands every shell (csh and fish too) understands alike
@@ -66,35 +136,54 @@ def _ask_shell() -> Optional[Dict[str, str]]:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # no terminal to grab, and a group to end
         )
-    except OSError:
-        return None
-    # a start-up file may leave a child behind that keeps the pipe open: end the whole group
-    timer = threading.Timer(TIMEOUT, _end_group, [process.pid])
-    timer.start()
-    out = b""
-    try:
-        assert process.stdout is not None
-        wanted = mark.encode()
-        while out.count(wanted) < 2:
-            piece = os.read(process.stdout.fileno(), 1 << 16)
-            if not piece:
-                break
-            out += piece
-    finally:
-        timer.cancel()
-        _end_group(process.pid)
-        assert process.stdout is not None
-        process.stdout.close()
-        process.wait()
+    except OSError as problem:
+        return None, _fallen_back("%s cannot be run (%s)" % (shell, problem.strerror))
+    assert process.stdout is not None
+    out, late = _read_until(process.stdout.fileno(), mark.encode())
+    status = process.poll()
+    # a start-up file may leave a child behind: end the whole group
+    _end_group(process.pid)
+    process.stdout.close()
+    process.wait()
     parts = out.split(mark.encode())
     if len(parts) < 3:
-        return None
+        if late:
+            reason = "%s did not answer within %g seconds" % (shell, TIMEOUT)
+        else:
+            reason = "%s ended before it answered" % shell
+            reason += " (exit code %d)" % status if status and status > 0 else ""
+        return None, _fallen_back(reason)
     found: Dict[str, str] = {}
     for entry in parts[1].lstrip(b"\r\n").split(b"\0"):
         name, equals, value = entry.partition(b"=")
         if equals and name.strip():
             found[os.fsdecode(name)] = os.fsdecode(value)
-    return found if "PATH" in found else None
+    if "PATH" not in found:
+        return None, _fallen_back("%s has no PATH" % shell)
+    return found, ""
+
+
+def _fallen_back(reason: str) -> str:
+    return (
+        "The login shell %s, so what it sets up (PATH, keys, proxies) is missing here."
+        " Look into its start-up files." % reason
+    )
+
+
+def _read_until(fd: int, mark: bytes) -> Tuple[bytes, bool]:
+    """What comes until `mark` stood there twice, and whether time was up before. A child that
+    left the shell's group may hold the pipe for ever."""
+    out = b""
+    end = time.monotonic() + TIMEOUT
+    while out.count(mark) < 2:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            return out, True
+        piece = os.read(fd, 1 << 16)
+        if not piece:
+            break
+        out += piece
+    return out, False
 
 
 def _end_group(pid: int) -> None:
