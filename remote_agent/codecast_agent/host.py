@@ -52,19 +52,17 @@ def methods(
 
         Helper(loop, partial(call, params), done, SLOW)
 
-    places: Dict[str, str] = {}  # where the CLIs keep their records: the login shell knows
-
     def history(params: Params, waiter: Waiter) -> None:
-        def tell(value: Any) -> None:
-            places.update(value["places"])
+        def tell(found: Any) -> None:
             owners = registry.owners()
-            for each in value["found"]:
+            for each in found:
                 owner = owners.get((each["cli"], each["native"]))
                 if owner is not None:
                     each["session"] = owner.place.session
-            waiter.reply(value["found"])
+            waiter.reply(found)
 
-        later(partial(_history, dict(places)), params, Waiter(tell, waiter.refuse))
+        # the login shell knows where the CLIs keep their records
+        login.known(partial(later, _history, params, Waiter(tell, waiter.refuse)))
 
     return {
         "host/info": partial(later, info),
@@ -82,10 +80,10 @@ def _report(params: Params) -> Any:
     return {"report": catalog.report(bool(params.get("refresh"))), "login": catalog.login()}
 
 
-def _history(places: Dict[str, str], params: Params) -> Any:
+def _history(params: Params) -> Any:
     from . import adoption
 
-    return adoption.listing(params, places or None)
+    return adoption.listing(params)
 
 
 def directories(params: Params) -> Dict[str, Any]:

@@ -166,15 +166,18 @@ class Journal:
             os.fsync(self._fd)
         self.seq, self._size = expected - 1, size
 
-    def append(self, payloads: List[bytes]) -> bool:
-        """Number and write events (`records.dump`) at once; False when they wait for space."""
+    def append(self, payloads: List[bytes], times: Optional[List[int]] = None) -> bool:
+        """Number and write events (`records.dump`) at once; False when they wait for space.
+
+        `times` (microseconds) tells when each happened, where that is not now.
+        """
         now = int(time.time() * 1e6)
         if not self._pending:
             self._first = self.seq + 1
         out = [self._pending]
-        for payload in payloads:
+        for index, payload in enumerate(payloads):
             self.seq += 1
-            out.append(records.encode(self.seq, now, payload))
+            out.append(records.encode(self.seq, times[index] if times else now, payload))
         self._pending = b"".join(out)
         return self.flush()
 

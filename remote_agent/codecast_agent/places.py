@@ -17,7 +17,7 @@ import shutil
 import socket
 import stat
 import time
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from .protocol.errors import CodecastError
 
@@ -125,14 +125,24 @@ class Place:
         self.socket = path + "/sup.sock"
 
     @classmethod
-    def create(cls, directory: str, meta: Meta) -> Optional["Place"]:
-        """A new session's directory; None when there is one of that id already."""
+    def create(
+        cls, directory: str, meta: Meta, fill: Optional[Callable[["Place"], None]] = None
+    ) -> Optional["Place"]:
+        """A new session's directory; None when there is one of that id already.
+
+        `fill` may put more into it before it appears.
+        """
         place = cls(directory + "/" + check_id(meta["session"]))
         aside = "%s/.%s-%d" % (directory, place.session, os.getpid())
         try:
             os.mkdir(aside, 0o700)
             cls(aside).write_meta(meta)
+            if fill is not None:
+                fill(cls(aside))
             os.rename(aside, place.path)
+        except CodecastError:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
         except OSError as problem:
             shutil.rmtree(aside, ignore_errors=True)
             if problem.errno in (errno.ENOTEMPTY, errno.EEXIST):

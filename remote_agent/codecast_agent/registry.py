@@ -7,7 +7,7 @@ supervisor's death is heard at once, as the end of its socket; then what it left
 import json
 import os
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from . import burial, supervisor
 from .helper import Helper
@@ -61,6 +61,7 @@ class Registry:
         self._grew = grew
         self._gone = gone
         self._seen: Dict[str, int] = {}  # directory: mtime at the last listing
+        self.adopting: Set[Tuple[str, str]] = set()  # (cli, native) being taken over
 
     def directories(self) -> List[str]:
         """Every `sessions` directory of this machine, in all roots."""
@@ -112,6 +113,17 @@ class Registry:
         """A directory we remove."""
         if session in self.entries:
             self._drop(session)
+
+    def owners(self) -> Dict[Tuple[str, str], Entry]:
+        """Which session goes on with which conversation of which CLI, by `(cli, native)`."""
+        self.scan()
+        found = {}
+        for entry in self.entries.values():
+            meta = entry.place.read_meta()
+            # before a fork has begun it bears the id of what it forks
+            if meta.get("native") and not meta.get("fork"):
+                found[(str(meta.get("cli")), str(meta["native"]))] = entry
+        return found
 
     def find(self, session: Any) -> Entry:
         """Raises CodecastError("not_found")."""

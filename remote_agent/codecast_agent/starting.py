@@ -3,9 +3,9 @@
 import os
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .helper import Helper
+from . import takeover
 from .links import LOST, Link
 from .login import LoginShell
 from .places import Meta, Place, check_id
@@ -87,7 +87,8 @@ def read_meta(params: Params) -> "Tuple[Meta, List[str]]":
         raise CodecastError("bad_request", "A conversation's id is a text.")
     if params.get("history") and not meta["native"]:
         raise CodecastError("bad_request", "Which conversation is to be imported?")
-    meta["fork"] = bool(params.get("fork"))
+    for name in ("fork", "history"):
+        meta[name] = bool(params.get(name))
     return meta, made
 
 
@@ -117,74 +118,35 @@ def start(
         return
     meta, made = read_meta(params)
 
-    def create() -> None:
+    def refuse(problem: CodecastError) -> None:
+        _unmake(made)
+        progress(meta["session"], "")
+        waiter.refuse(problem)
+
+    def attempt(call: Callable[..., None], *args: Any) -> None:
         try:
-            _create(registry, meta, made, progress, waiter)
+            call(*args)
         except (CodecastError, OSError) as problem:  # called later, where nobody catches
-            _unmake(made)
             if isinstance(problem, OSError):
                 problem = CodecastError("internal", "The session was not made: %s" % problem)
-            waiter.refuse(problem)
+            refuse(problem)
 
-    if login.known(create):
+    def create() -> None:
+        if meta["native"]:
+            progress(meta["session"], "looking for the conversation")
+            takeover.begin(registry, meta, partial(attempt, begin), refuse)
+        else:
+            begin(Place.create(registry.directory, meta))
+
+    def begin(place: Optional[Place]) -> None:
+        if place is None:  # the same start again, or another relay's, was faster
+            entry = registry.find(meta["session"])
+            _Start(registry, entry, [], False, progress, waiter).run()
+        else:
+            _Start(registry, registry.add(place), made, True, progress, waiter).run()
+
+    if login.known(partial(attempt, create)):
         progress(meta["session"], "asking the login shell for its environment")
-
-
-def _create(
-    registry: Registry, meta: Meta, made: List[str], progress: Progress, waiter: Waiter
-) -> None:
-    place = Place.create(registry.directory, meta)
-    if place is None:  # the same start again, or another relay's, was faster
-        entry = registry.find(meta["session"])
-        _Start(registry, entry, [], False, progress, waiter).run()
-    else:
-        _Start(registry, registry.add(place), made, True, progress, waiter).run()
-
-
-def _take_over(
-    registry: Registry, meta: Meta, made: List[str], history: bool, waiter: Waiter
-) -> None:
-    """Go on with a conversation of the CLI's own, unless another session or process does."""
-    key = (meta["cli"], meta["native"])
-    if not meta["fork"]:
-        owner = registry.owners().get(key)
-        if owner is not None:
-            raise _taken(owner)
-        if key in registry.adopting:
-            raise CodecastError("session_in_use", "That conversation is being adopted just now.")
-        registry.adopting.add(key)
-
-    def work() -> bool:
-        from . import adoption  # the readers of every CLI: only the child needs them
-
-        return adoption.take_over(registry.directory, meta, history)
-
-    def done(created: Any, problem: Optional[CodecastError]) -> None:
-        registry.adopting.discard(key)
-        try:
-            if problem is not None:
-                raise problem
-            if created:
-                entry = registry.add(Place(registry.directory + "/" + meta["session"]))
-                _Start(registry, entry, made, True, waiter).run()
-            else:  # another relay was faster
-                _Start(registry, registry.find(meta["session"]), [], False, waiter).run()
-        except CodecastError as error:
-            _unmake(made)
-            waiter.refuse(error)
-
-    Helper(registry.loop, work, done, TAKE_OVER_WITHIN)
-
-
-def _taken(owner: Entry) -> CodecastError:
-    meta = owner.place.read_meta()
-    name = meta.get("name") or owner.place.session
-    return CodecastError(
-        "session_in_use",
-        "That conversation is the session %s of Codecast already." % name,
-        "Use that session, or fork the conversation.",
-        data={"session": owner.place.session, "name": name},
-    )
 
 
 class _Start:

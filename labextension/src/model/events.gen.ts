@@ -119,6 +119,7 @@ export interface IRecord {
   turn?: number;
   parent?: string;
   raw?: unknown;
+  history?: boolean;
 }
 
 /**

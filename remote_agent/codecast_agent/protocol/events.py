@@ -22,6 +22,8 @@ COMMON: Dict[str, str] = {
     "turn?": "integer",  # the turn it belongs to
     "parent?": "string",  # the tool call of a sub-agent it came from
     "raw?": "json",  # the native message, left out where the fields say all of it
+    # imported from the CLI's own record: it happened before the session was one of ours
+    "history?": "boolean",
 }
 
 STRUCTS: Dict[str, Spec] = {
