@@ -70,6 +70,11 @@ def read_meta(params: Params) -> "Tuple[Meta, List[str]]":
         raise CodecastError("bad_request", "A command is a list of words.")
     if not isinstance(env, dict) or not _strings(list(env.values())):
         raise CodecastError("bad_request", "An environment maps names to texts.")
+    native = params.get("native")
+    if native is not None and not isinstance(native, str):
+        raise CodecastError("bad_request", "A conversation's id is a text.")
+    if params.get("history") and not native:
+        raise CodecastError("bad_request", "Which conversation is to be imported?")
     cwd, made = directory(params.get("cwd") or "~", bool(params.get("create_directory")))
     meta = {
         "session": session,
@@ -83,10 +88,6 @@ def read_meta(params: Params) -> "Tuple[Meta, List[str]]":
     }
     for name in ("model", "native", "name", "owner"):
         meta[name] = params.get(name)
-    if meta["native"] is not None and not isinstance(meta["native"], str):
-        raise CodecastError("bad_request", "A conversation's id is a text.")
-    if params.get("history") and not meta["native"]:
-        raise CodecastError("bad_request", "Which conversation is to be imported?")
     for name in ("fork", "history"):
         meta[name] = bool(params.get(name))
     return meta, made

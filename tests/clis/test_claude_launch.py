@@ -54,6 +54,8 @@ def test_root_never_says_it_is_a_sandbox(tmp_path: Path) -> None:
     assert "--allow-dangerously-skip-permissions" not in made.argv
     made = plan(tmp_path, root=True, mode="auto", env={"IS_SANDBOX": "1"})
     assert not made.own_auto, "the person has said so"
+    made = plan(tmp_path, root=True, mode="auto", env={"IS_SANDBOX": "yes"})
+    assert made.own_auto, "Claude takes 1 alone for yes"
 
 
 def test_a_new_session_has_our_id(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def plan(launch: Launch, root: Optional[bool] = None) -> Plan:
     env = launch.env or os.environ
     if root is None:
         root = os.geteuid() == 0
-    own_auto = root and not env.get("IS_SANDBOX")
+    own_auto = root and env.get("IS_SANDBOX") != "1"  # no other word counts for Claude
     native, lost = launch.native, None
     if native is not None and not has_conversation(native, env):
         lost, native = native, None
