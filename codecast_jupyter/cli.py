@@ -94,11 +94,16 @@ def _fail(error: CodecastError, json: bool, color: bool) -> None:
 
 
 async def _perform(parsed: Parsed) -> int:
+    import os
+
     from .commands.context import Context, NobodyToAsk
     from .shell import ask
+    from .shell.status import StatusLine
 
     command = parsed.command
     quiet = parsed.json or not sys.stderr.isatty()
+
+    shows_status = not quiet and os.environ.get("TERM") != "dumb"
 
     def say(text: str) -> None:
         if not quiet:
@@ -115,6 +120,7 @@ async def _perform(parsed: Parsed) -> int:
             NobodyToAsk() if parsed.json else ask.make(),
             say,
             read_input=sys.stdin.read,
+            status=StatusLine(sys.stderr) if shows_status else None,
         )
         return await _show(await command.run(context, parsed.values), parsed, context)
     finally:

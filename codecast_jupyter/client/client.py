@@ -315,8 +315,8 @@ class AsyncClient:
 
     async def watch(self) -> AsyncIterator[Change]:
         """Summaries of all sessions and machines, now and at each change: `{type: session |
-        session_removed | machine | machine_removed | prompt, ...}`. After a lost connection
-        everything is told again.
+        session_removed | machine | machine_removed | prompt | progress, ...}`. After a lost
+        connection everything is told again.
         """
         await self.health()
         stream = self._stream("")

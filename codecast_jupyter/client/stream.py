@@ -291,6 +291,8 @@ def _bridges(event: Event, wanted: int) -> bool:
 
 def _key(change: Change) -> tuple[str, str]:
     kind = str(change.get("type"))
+    if kind == "progress":
+        return kind, f"{change.get('machine')}\n{change.get('session', '')}"
     thing = change.get(kind)
     if isinstance(thing, dict):
         return kind, str(thing.get("id") or thing.get("name"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -40,8 +42,10 @@ class NobodyToAsk:
 class Context:
     """One surface's standing.
 
-    `say` shows passing words during a long call. `cwd` and `home` are directories of this
-    computer, meant where a command takes a directory of the machine `local`. `read_input`
+    `say` shows words that stay. `status` shows one line that changes while a call takes long,
+    and takes it away when it is empty; None where nobody would see it.
+
+    `cwd` and `home` are directories of this computer, meant where a command takes a directory of the machine `local`. `read_input`
     gives what was piped in; None on surfaces without standard input.
     """
 
@@ -53,6 +57,7 @@ class Context:
         cwd: str | None = None,
         home: str | None = None,
         read_input: Callable[[], str] | None = None,
+        status: Callable[[str], None] | None = None,
     ) -> None:
         self.client = client
         self.ask: Ask = ask or NobodyToAsk()
@@ -60,6 +65,47 @@ class Context:
         self.cwd = cwd or str(Path.cwd())
         self.home = home or str(Path.home())
         self.read_input = read_input
+        self.status = status
+
+
+@contextlib.asynccontextmanager
+async def waiting(
+    context: Context, text: str, machine: str, session: str = ""
+) -> AsyncIterator[None]:
+    """While the body waits, tell what is done meanwhile: on the machine, and for a session (its
+    id) where one is named. `text` is what is shown first."""
+    status = context.status
+    if status is None:
+        yield
+        return
+    status(text)
+    task = asyncio.create_task(_tell(context, status, machine, session))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        status("")
+
+
+async def _tell(
+    context: Context, status: Callable[[str], None], machine: str, session: str
+) -> None:
+    with contextlib.suppress(CodecastError):  # whoever waits hears of it
+        async for change in context.client.watch():
+            text = _words(change, machine, session)
+            if text:
+                status(f"{machine}: {text} ...")
+
+
+def _words(change: Mapping[str, Any], machine: str, session: str) -> str:
+    about = change.get("machine")
+    if change["type"] == "progress":
+        ours = about == machine and change.get("session", "") in ("", session)
+        return str(change["text"]) if ours else ""
+    if isinstance(about, dict) and about.get("name") == machine and about["state"] != "online":
+        return str(about.get("progress", ""))
+    return ""
 
 
 async def on_machine(context: Context, machine: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -81,7 +127,8 @@ async def connected(context: Context, machine: str) -> Mapping[str, Any]:
     """The machine once it is connected. Raises CodecastError with the machine's own reason."""
 
     async def call() -> Mapping[str, Any]:
-        found = await context.client.connect_machine(machine)
+        async with waiting(context, f"connecting to {machine} ...", machine):
+            found = await context.client.connect_machine(machine)
         if found.get("state") != "online" and found.get("error"):
             raise CodecastError.from_json(found["error"])
         return found

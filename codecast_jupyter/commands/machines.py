@@ -7,7 +7,7 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 
-from .context import Context, connected, on_machine, overcome
+from .context import Context, connected, on_machine, overcome, waiting
 from .results import Clis, Directories, Doctor, Done, Machine, Machines, Processes, Result
 from .sessions import find
 from .table import MACHINE, Command, Values, flag, option, positional
@@ -53,7 +53,6 @@ async def remove(context: Context, values: Values) -> Result:
 
 async def connect(context: Context, values: Values) -> Result:
     name = values["machine"]
-    context.say(f"connecting to {name} ...")
     found = await connected(context, name)
     return Machine(found, f"{name} is {found.get('state')}.")
 
@@ -81,11 +80,11 @@ async def trust(context: Context, values: Values) -> Result:
 
 async def doctor(context: Context, values: Values) -> Result:
     name = values["machine"]
-    context.say(f"looking at {name} ...")
     asked: set[str] = set()
 
     async def call() -> Json:
-        return await context.client.doctor(name)
+        async with waiting(context, f"looking at {name} ...", name):
+            return await context.client.doctor(name)
 
     while True:
         report = await on_machine(context, name, call)
@@ -112,7 +111,8 @@ async def clis(context: Context, values: Values) -> Result:
     name = values["machine"]
 
     async def call() -> Sequence[Json]:
-        return await context.client.clis(name)
+        async with waiting(context, f"looking for CLIs on {name} ...", name):
+            return await context.client.clis(name)
 
     return Clis(name, await on_machine(context, name, call))
 

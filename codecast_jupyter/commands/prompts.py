@@ -10,7 +10,7 @@ from typing import Any
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
 
-from .context import Context
+from .context import Context, waiting
 from .results import Done, Prompted, Prompts, Result, Stream
 from .sessions import find
 from .table import SESSION, Command, Values, flag, option, positional
@@ -63,9 +63,21 @@ async def send(context: Context, values: Values) -> Result:
         waiting = (session.get("state") or {}).get("prompts") or {}
         return Prompted(prompt, name(session), len(waiting), session.get("link") == "offline")
     problem: dict[str, Any] = {}
-    return Stream(
-        session, until_done(context, session["id"], identity, after, problem), problem=problem
-    )
+    events = until_done(context, session["id"], identity, after, problem)
+    return Stream(session, _waited_for(context, session, events), problem=problem)
+
+
+async def _waited_for(
+    context: Context, session: Json, events: AsyncIterator[Json]
+) -> AsyncIterator[Json]:
+    """The events, and until the first one comes what is done meanwhile."""
+    machine, id = str(session["machine"]), str(session["id"])
+    async with waiting(context, f"waiting for {machine} ...", machine, id):
+        first = await anext(events, None)
+    if first is not None:
+        yield first
+        async for event in events:
+            yield event
 
 
 async def until_done(

@@ -8,7 +8,7 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 
-from .context import Context, connected, on_machine
+from .context import Context, connected, on_machine, waiting
 from .results import Done, Follow, Result, Session, Sessions, Started, Stream
 from .table import MODES, SESSION, Command, Values, flag, nearest, option, positional
 from .words import name, one_line
@@ -74,7 +74,6 @@ async def ready_machine(context: Context, machine: str) -> Json:
     found = await context.client.machine(machine)
     if found.get("state") == "online":
         return found
-    context.say(f"connecting to {machine} ...")
     try:
         return await connected(context, machine)
     except CodecastError as error:
@@ -91,12 +90,13 @@ async def start(context: Context, values: Values) -> Result:
         body = {
             key: values[key] for key in ("cli", "mode", "model", "name", "prompt") if values[key]
         }
-        return await context.client.start(
-            machine, directory, id=identity, create_directory=values["create"], **body
-        )
+        text = f"starting {values['cli'] or 'the CLI'} in {directory} on {machine} ..."
+        async with waiting(context, text, machine, identity):
+            return await context.client.start(
+                machine, directory, id=identity, create_directory=values["create"], **body
+            )
 
     identity = str(uuid.uuid4())
-    context.say(f"starting {values['cli'] or 'the CLI'} in {directory} on {machine} ...")
     session = await on_machine(context, machine, create)
     words = ""
     if now.get("state") != "online" and session.get("delivery") == "stored":

@@ -265,7 +265,7 @@ class _Attempt:
     def take(self, said: dict[str, Any]) -> None:
         if "need" in said:
             self.sent = True
-            self.progress("installing our agent")
+            self.progress(f"sending our agent ({len(self.wanted.data) >> 10} KB)")
             self.pipe.write(self.wanted.data)
         elif "have" in said:
             self.done.set_result(Booted(self.pipe, str(said["root"]), self.sent, self.noise, self))

@@ -26,7 +26,8 @@ BATCH = 500  # events a subscriber gets at once
 BATCH_BYTES = 1 << 20
 BREATH = 0.05  # seconds within which changes of a summary become one
 
-Key = tuple[str, str]  # ("session" | "session_removed" | "machine" | "prompt", id)
+# ("session" | "session_removed" | "machine" | "prompt" | "progress", id)
+Key = tuple[str, str]
 Render = Callable[[list[Key]], Awaitable[list[dict[str, Any]]]]
 
 
@@ -140,7 +141,8 @@ class Feed:
     def watch(self) -> AsyncGenerator[dict[str, Any], None]:
         """Summaries of all machines and sessions, `{type: watching}`, then each that changes:
         `{type: machine, machine}`, `{type: session, session}`, `{type: session_removed, id}`,
-        `{type: prompt, prompt}`. Nothing that changes after the call is missed.
+        `{type: prompt, prompt}`, `{type: progress, machine, session?, text}`. Nothing
+        that changes after the call is missed.
         """
         watcher = _Watcher()
         self._watchers.add(watcher)

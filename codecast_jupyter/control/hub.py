@@ -29,6 +29,8 @@ from .search import Search
 from .sessions import Sessions
 from .store import Store
 
+PROGRESS_LENGTH = 200  # characters of a machine's words on what it does
+
 log = logging.getLogger(__name__)
 
 MakeMachines = Callable[[Path, "Path | None", str], Any]
@@ -66,6 +68,7 @@ class Hub:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._keeping: set[str] = set()
         self._counts: dict[str, int] = {}
+        self._doing: dict[str, str] = {}  # what machines say they are busy with, by `_about`
         self._closing = False
 
     @property
@@ -96,6 +99,7 @@ class Hub:
         self.store.on_foreign = lambda: self.spawn(self._foreign())
         self.machines.observers.append(self)
         self.machines.count_sessions = lambda machine: self._counts.get(machine, 0)
+        self.machines.on_progress = self._progressed
         self._counts = await self.store.read(_counts)
         for machine in await self.store.read(_unfinished):
             self.keep(machine)
@@ -147,6 +151,16 @@ class Hub:
             return {"env": env}
         return {"command": agent.command, "env": {**env, **agent.env}}
 
+    def progress(self, machine: str, session: str, text: str) -> None:
+        """What is being done for a session (or, without one, on a machine) that somebody waits
+        for; an empty text ends it."""
+        about = _about(machine, session)
+        if text:
+            self._doing[about] = text
+        elif self._doing.pop(about, None) is None:
+            return
+        self.feed.changed(("progress", about))
+
     def tell(self, action: str, info: dict[str, Any]) -> None:
         """A step in a session's life, for those who only want to hear of such."""
         try:
@@ -197,6 +211,8 @@ class Hub:
 
     async def link_down(self, machine: Any, error: Any) -> None:
         self._online.discard(machine.name)
+        for about in [each for each in self._doing if each.startswith(_about(machine.name, ""))]:
+            self.progress(machine.name, about.partition("\n")[2], "")
         self._machine_moved(machine)
 
     def machine_changed(self, machine: Any) -> None:
@@ -210,6 +226,11 @@ class Hub:
         link = self.link_of(machine.name)
         if link is not None and isinstance(params.get("session"), str):
             self.spawn(self._reconcile.session(machine, link, params["session"]))
+
+    def _progressed(self, machine: str, params: dict[str, Any]) -> None:
+        session, text = params.get("session", ""), params.get("text")
+        if isinstance(session, str) and isinstance(text, str):
+            self.progress(machine, session, text[:PROGRESS_LENGTH])
 
     def _machine_moved(self, machine: Any) -> None:
         self.feed.changed(("machine", machine.name))
@@ -265,7 +286,8 @@ class Hub:
     async def _everything(self) -> list[Key]:
         machines: list[Key] = [("machine", machine.name) for machine in self.machines.list()]
         found = await self.store.read(_versions)
-        return machines + [("session", id) for id, _ in found.values()]
+        doing: list[Key] = [("progress", about) for about in self._doing]
+        return machines + [("session", id) for id, _ in found.values()] + doing
 
     async def _render(self, keys: list[Key]) -> list[dict[str, Any]]:
         def job(db: sqlite3.Connection) -> dict[Key, dict[str, Any]]:
@@ -295,12 +317,21 @@ class Hub:
                 out.append(stored[(kind, id)])
             elif kind == "session_removed":
                 out.append({"type": kind, "id": id})
+            elif kind == "progress":
+                machine, _, session = id.partition("\n")
+                about = {"session": session} if session else {}
+                text = self._doing.get(id, "")
+                out.append({"type": kind, "machine": machine, **about, "text": text})
             elif kind == "machine":
                 try:
                     out.append({"type": "machine", "machine": self.machines.get(id).to_json()})
                 except CodecastError:
                     out.append({"type": "machine_removed", "name": id})
         return out
+
+
+def _about(machine: str, session: str) -> str:
+    return f"{machine}\n{session}"
 
 
 def _unfinished(db: sqlite3.Connection) -> list[str]:

@@ -198,6 +198,8 @@ class Sessions:
                 await self.store.write(partial(_failed, found.num, error), durable=True)
                 self.feed.changed(("session", found.id))
             return
+        finally:
+            self._hub.progress(found.machine, found.id, "")
         there = await self.store.write(lambda db: _started(db, found.num), durable=True)
         if not there:  # destroyed while it was starting
             await self._hub.outbox.discard(found)

@@ -178,3 +178,27 @@ def test_a_tail_never_joins_what_is_not_adjacent():
     topic.advance(20, [*rows(13, 13), *rows(20, 20)])  # behind a gap
     assert topic.after(12) is None
     assert topic.head == 20
+
+
+async def test_what_a_machine_is_busy_with_is_told_until_it_is_done(hub, machine):
+    session, _ = await start(hub, machine)
+    hub.machines.on_progress("gpu", {"session": session, "text": "starting demo"})
+    hub.machines.on_progress("gpu", {"text": "asking the CLIs"})
+    hub.machines.on_progress("gpu", {"text": 3})  # no words
+    about = {"type": "progress", "machine": "gpu"}
+    begun = [
+        {**about, "session": session, "text": "starting demo"},
+        {**about, "text": "asking the CLIs"},
+    ]
+    async with aclosing(hub.feed.watch()) as changes:
+        seen = [await anext(changes) for _ in range(4)]
+        while seen[-1]["type"] != "watching":
+            seen.append(await anext(changes))
+        assert [each for each in seen if each["type"] == "progress"] == begun
+        hub.machines.on_progress("gpu", {"session": session, "text": ""})
+        assert await anext(changes) == {**about, "session": session, "text": ""}
+        await machine.cut()
+        told = {}
+        while told.get("text") != "":
+            told = await asyncio.wait_for(anext(changes), 20)
+        assert told == {**about, "text": ""}, "nobody ends it when the link is gone"

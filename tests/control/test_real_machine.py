@@ -139,3 +139,23 @@ async def test_what_cannot_start_leaves_nothing_behind_and_says_why(root):
             assert code in (None, caught.value.code)
         assert await hub.sessions.list(all=True) == []
         assert not list((root / "root").glob("hosts/*/sessions/*"))
+
+
+async def test_a_start_that_takes_time_says_what_it_does(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / ".bash_profile").write_text("sleep 1\n")
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    async with running(root, last=True) as hub, aclosing(hub.feed.watch()) as changes:
+        start = asyncio.create_task(
+            hub.sessions.start("local", str(root / "work"), cli="demo", actor=ANN)
+        )
+        told: list[dict] = []
+        while not told or told[-1]["text"]:
+            change = await asyncio.wait_for(anext(changes), 60)
+            if change["type"] == "progress":
+                told.append(change)
+        session = await start
+        assert {each["session"] for each in told} == {session["id"]}
+        assert told[0]["text"] == "asking the login shell for its environment"
