@@ -45,8 +45,8 @@ class Context:
     `say` shows words that stay. `status` shows one line that changes while a call takes long,
     and takes it away when it is empty; None where nobody would see it.
 
-    `cwd` and `home` are directories of this computer, meant where a command takes a directory of the machine `local`. `read_input`
-    gives what was piped in; None on surfaces without standard input.
+    `cwd` and `home` are directories of this computer, meant where a command takes a directory
+    of the machine `local`. `read_input` gives what was piped in; None on surfaces without standard input.
     """
 
     def __init__(
@@ -147,13 +147,17 @@ async def overcome(
         if asked is not None:
             asked.add(fingerprint)
         accept = f"codecast machines trust {machine} {fingerprint}"
-        if not await context.ask.confirm(
-            f"{machine} shows a host key that is not known here. Trust it?",
-            "\n".join(
-                part for part in (error.message, error.detail or fingerprint, error.hint) if part
-            ),
-            f"Compare the fingerprint with the machine's own, then run: {accept}",
-        ):
+        hint = f"Compare the fingerprint with the machine's own, then run: {accept}"
+        parts = (error.message, error.detail or fingerprint, error.hint)
+        try:
+            trusted = await context.ask.confirm(
+                f"{machine} shows a host key that is not known here. Trust it?",
+                "\n".join(part for part in parts if part),
+                hint,
+            )
+        except CodecastError:  # nobody is there to answer: what happened, not the question
+            raise CodecastError(error.code, error.message, hint, error.detail, error.data) from None
+        if not trusted:
             raise CodecastError(
                 "unknown_host_key",
                 f"The host key of {machine} was not accepted.",

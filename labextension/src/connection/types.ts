@@ -11,6 +11,8 @@ export interface IMachine {
   port?: number | null;
   state: 'offline' | 'connecting' | 'online' | 'reconnecting' | 'failed';
   error?: IProblem | null;
+  /** What is being done while it is connected. */
+  progress?: string;
   latency_ms?: number | null;
   hello?: { [key: string]: unknown } | null;
   sessions: number;
@@ -101,4 +103,5 @@ export type ServerFrame =
   | { type: 'machine'; machine: IMachine }
   | { type: 'machine_removed'; name: string }
   | { type: 'prompt'; prompt: IPrompt }
+  | { type: 'progress'; machine: string; session?: string; text: string }
   | ({ type: 'error'; session?: string } & IProblem);

@@ -35,6 +35,13 @@ export class HubModel implements IDisposable {
     return this._isDisposed;
   }
 
+  /** What a machine, or one that waits for a session to start, is busy with; '' when nothing. */
+  doing(machine: string, session = ''): string {
+    const known = this.machines.get(machine);
+    const connecting = known?.state === 'online' ? '' : (known?.progress ?? '');
+    return this._doing.get(`${machine}\n${session}`) ?? connecting;
+  }
+
   /** Sessions of a machine, those that need their person first, then the newest. */
   sessionsOf(machine: string): ISession[] {
     return [...this.sessions.values()]
@@ -84,6 +91,15 @@ export class HubModel implements IDisposable {
       case 'prompt':
         this.prompts.set(frame.prompt.id, frame.prompt);
         break;
+      case 'progress': {
+        const about = `${frame.machine}\n${frame.session ?? ''}`;
+        if (frame.text) {
+          this._doing.set(about, frame.text);
+        } else {
+          this._doing.delete(about);
+        }
+        break;
+      }
       case 'watching':
         this._forgetUntold();
         this.isLoaded = true;
@@ -107,10 +123,12 @@ export class HubModel implements IDisposable {
 
   private _onConnection(): void {
     this._told.clear();
+    this._doing.clear();
     this._changed.emit();
   }
 
   private _changed = new Signal<this, void>(this);
+  private _doing = new Map<string, string>(); // by machine and session
   private _told = new Set<string>(); // since the socket was opened
   private _isDisposed = false;
 }

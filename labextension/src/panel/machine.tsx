@@ -24,6 +24,7 @@ export function Machine(props: {
     isOn && machine.kind !== 'local' && typeof machine.latency_ms === 'number'
       ? ` · ${Math.round(machine.latency_ms)} ms`
       : '';
+  const doing = codecast.hub.doing(machine.name);
   const ailment = machine.error ?? problem;
   return (
     <section className="jp-Codecast-machine" data-machine={machine.name} data-state={machine.state}>
@@ -33,6 +34,7 @@ export function Machine(props: {
         <small>
           {machineWord(machine.state, trans)}
           {latency}
+          {doing && <span className="jp-Codecast-doing"> · {doing}</span>}
         </small>
         {canConnect && (
           <button

@@ -17,6 +17,7 @@ export function SessionRow(props: { session: ISession; showRequest?: boolean }):
   const place = shortPath(session.cwd, codecast.hub.machines.get(session.machine));
   const words = [
     statusWord(status, trans),
+    status === 'starting' ? codecast.hub.doing(session.machine, session.id) : '',
     session.link === 'offline' ? trans.__('offline') : '',
     cost(state.cost_usd)
   ].filter(Boolean);

@@ -127,6 +127,7 @@ export function StartForm(props: {
         <button type="submit" className="jp-mod-styled jp-mod-accept" disabled={busy || !chosen}>
           {busy ? trans.__('Starting…') : trans.__('Start')}
         </button>
+        {busy && <small role="status">{codecast.hub.doing(machine, id.current)}</small>}
         <button type="button" className="jp-mod-styled jp-mod-reject" onClick={close}>
           {trans.__('Cancel')}
         </button>

@@ -59,6 +59,9 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
                 <i />
                 <i />
                 <i />
+                {state.status === 'starting' && session && (
+                  <small role="status">{codecast.hub.doing(session.machine, session.id)}</small>
+                )}
               </div>
             )}
           </>

@@ -1,0 +1,117 @@
+import { RenderMimeRegistry } from '@jupyterlab/rendermime';
+import { nullTranslator } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { DisposableDelegate } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
+import { vi } from 'vitest';
+
+import { IMachine, IPrompt, ISession } from '../connection/types';
+import { HubModel } from '../model/hub';
+import { SessionModels } from '../model/session';
+import { initial } from '../model/state';
+import { IContext } from './context';
+
+/** A server in memory: what it `says` reaches the models, what is asked of it is on `api`. */
+export class FakeServer {
+  readonly api = {
+    connect: vi.fn(async (machine: string) => ({ name: machine })),
+    acceptHostKey: vi.fn(async (machine: string, _fingerprint: string) => ({ name: machine })),
+    giveSecret: vi.fn(async (machine: string, _prompt: string, _value: string) => ({
+      name: machine
+    })),
+    prompt: vi.fn(async (session: string, id: string, text: string) => ({ session, id, text })),
+    prompts: vi.fn(async (_session: string): Promise<IPrompt[]> => []),
+    cancelPrompt: vi.fn(async (_session: string, _prompt: string) => undefined)
+  };
+  readonly context: IContext;
+
+  constructor() {
+    const stream = {
+      isConnected: true,
+      subscribe: (session: string, subscriber: any) => {
+        this._subscribers.set(session, subscriber);
+        return new DisposableDelegate(() => this._subscribers.delete(session));
+      }
+    } as any;
+    stream.frame = this._frame = new Signal<object, any>(stream);
+    stream.connectionChanged = this._connection = new Signal<object, boolean>(stream);
+    const { api } = this as any;
+    this.context = {
+      codecast: { api, stream, hub: new HubModel(stream), sessions: new SessionModels(stream) },
+      commands: new CommandRegistry(),
+      rendermime: new RenderMimeRegistry(),
+      trans: nullTranslator.load('codecast_jupyter'),
+      user: { identity: null } as any
+    };
+  }
+
+  say(frame: object): void {
+    this._frame.emit(frame);
+  }
+
+  /** The socket came back. */
+  reconnect(): void {
+    this._connection.emit(false);
+    this._connection.emit(true);
+  }
+
+  machine(fields: Partial<IMachine> & { name: string }): void {
+    const machine = { kind: 'ssh', source: 'ssh_config', state: 'offline', sessions: 0, ...fields };
+    this.say({ type: 'machine', machine });
+  }
+
+  session(id: string, machine: string, fields: Partial<ISession> = {}): void {
+    const session = { id, name: id, machine, cli: 'demo', cwd: '/work', mode: null, model: null };
+    const more = { created: 1, link: 'online', delivery: 'started', state: initial(), last_seq: 0 };
+    this.say({ type: 'session', session: { ...session, ...more, ...fields } });
+  }
+
+  /** Events of a session that a view shows, numbered from 1. */
+  events(session: string, ...events: object[]): void {
+    const numbered = events.map((event, index) => ({ seq: index + 1, time: index, ...event }));
+    this._subscribers.get(session)!.subscribed(numbered.length);
+    this._subscribers.get(session)!.events(numbered);
+  }
+
+  private _frame: Signal<object, any>;
+  private _connection: Signal<object, boolean>;
+  private _subscribers = new Map<string, any>();
+}
+
+/** Puts a widget on the page. */
+export function show<T extends Widget>(widget: T): T {
+  document.body.replaceChildren();
+  Widget.attach(widget, document.body);
+  return widget;
+}
+
+/** The element, once it is there. */
+export function find<T extends HTMLElement>(widget: Widget, selector: string): Promise<T> {
+  return vi.waitFor(() => {
+    const found = widget.node.querySelector<T>(selector);
+    if (!found) {
+      throw new Error(`no ${selector} in ${widget.node.innerHTML}`);
+    }
+    return found;
+  }, 5000);
+}
+
+/** The button that says so, once it is there. */
+export function button(widget: Widget, label: string): Promise<HTMLButtonElement> {
+  return vi.waitFor(() => {
+    const all = [...widget.node.querySelectorAll('button')];
+    const found = all.find(({ textContent }) => textContent === label);
+    if (!found) {
+      throw new Error(`no button ${label} in ${widget.node.innerHTML}`);
+    }
+    return found;
+  }, 5000);
+}
+
+/** Write into a field as a person does. */
+export function type(field: HTMLInputElement, value: string): void {
+  const setter = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')!.set!;
+  setter.call(field, value);
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}
