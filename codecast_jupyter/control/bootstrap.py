@@ -61,7 +61,7 @@ def pack(package: Path) -> Archive:
     """The sources of `package` as one deflated JSON object, path to text, in sorted order."""
     files = {
         f"{package.name}/{path.relative_to(package).as_posix()}": path.read_text("utf-8")
-        for path in sorted(package.rglob("*.py"))
+        for path in sorted([*package.rglob("*.py"), *package.rglob("*.toml")])
     }
     data = zlib.compress(json.dumps(files, sort_keys=True, ensure_ascii=True).encode(), 9)
     return Archive(data, hashlib.sha256(data).hexdigest())

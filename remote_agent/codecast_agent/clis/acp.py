@@ -59,7 +59,11 @@ class AcpAdapter:
     # ---- starting ----
 
     def launch(self) -> Process:
-        return Process([*self._launch.command, *self._quirks.args], dict(self._quirks.env))
+        launch, quirks = self._launch, self._quirks
+        quirks.before_start(launch)
+        argv = [*launch.command, *quirks.arguments(launch)]
+        env = {name: value for name, value in quirks.env.items() if name not in launch.env}
+        return Process(argv, {**env, **quirks.environment(launch)})
 
     def begin(self) -> None:
         client = {"name": "codecast", "title": "Codecast", "version": "1"}
@@ -119,19 +123,14 @@ class AcpAdapter:
                 self._replaying = False
                 self._begin_anew(clip(_message(error), 300))
                 return
+            if method == "session/load":
+                self._quirks.after_load(self._launch)
             self._session_open(result, error, native)
 
-        def ask() -> None:
-            self._replaying = method == "session/load"
-            self._call(method, {"sessionId": native, **where}, opened)
-
-        if method == "session/load" and self._quirks.load_in_next_minute:
-            wait = 61.0 - time.time() % 60
-            text = "Waiting %d s: %s loses a conversation that is resumed within the minute."
-            self._host.emit("notice", level="info", text=text % (wait, self.cli))
-            self._host.after(wait, ask)
-        else:
-            ask()
+        if method == "session/load":
+            self._replaying = True
+            self._quirks.before_load(self._launch)
+        self._call(method, {"sessionId": native, **where}, opened)
 
     def _begin_anew(self, why: str) -> None:
         self._host.emit(
@@ -265,6 +264,8 @@ class AcpAdapter:
     # ---- settings ----
 
     def set_mode(self, mode: str) -> bool:
+        if self._quirks.mode_by_start and mode != self._settings.mode:
+            return False
         self._apply_mode(mode, _nothing, self._complain)
         return True
 

@@ -3,7 +3,10 @@
 Everything here was seen with the real programs. An agent that is not listed gets `Quirks()`.
 """
 
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
+
+from . import gemini_launch, opencode_launch
+from .contract import Launch
 
 # Names agents give to modes of our classes, the most fitting first; used where an agent's
 # own quirks say nothing.
@@ -17,11 +20,15 @@ MODE_NAMES: Dict[str, List[str]] = {
 
 class Quirks(NamedTuple):
     modes: Dict[str, str] = {}  # our class -> the agent's own mode, over MODE_NAMES
-    args: Tuple[str, ...] = ()  # after the command
-    env: Dict[str, str] = {}
+    arguments: Callable[[Launch], List[str]] = lambda launch: []  # after the command
+    env: Dict[str, str] = {}  # where the person has not set it
     hidden: Tuple[str, ...] = ()  # answer text that begins so is the agent talking to itself
     reject_ends_turn: bool = False  # a refused permission stops the agent
-    load_in_next_minute: bool = False  # session/load in the minute of the last write loses data
+    environment: Callable[[Launch], Dict[str, str]] = lambda launch: {}  # beyond `env`
+    mode_by_start: bool = False  # another mode needs another start
+    before_start: Callable[[Launch], None] = lambda launch: None
+    before_load: Callable[[Launch], None] = lambda launch: None  # before session/load
+    after_load: Callable[[Launch], None] = lambda launch: None
     replay_settles: float = 0.0  # seconds without a word that end a replay after session/load
     login_hint: str = "Log in with the CLI's own command on that machine, then start again."
 
@@ -30,21 +37,23 @@ _QUIRKS: Dict[str, Quirks] = {
     "demo": Quirks(modes={"auto": "auto", "code": "code", "plan": "plan", "ask": "ask"}),
     "gemini": Quirks(
         modes={"auto": "yolo", "code": "autoEdit", "plan": "plan", "ask": "default"},
-        # without trust in the folder it refuses the modes that approve by themselves
-        args=("--skip-trust",),
-        env={"GEMINI_CLI_NO_RELAUNCH": "true"},
+        arguments=gemini_launch.arguments,
+        env={
+            "GEMINI_CLI_NO_RELAUNCH": "true",  # a second process only guards the first's memory
+            "GEMINI_PTY_INFO": "child_process",  # output of commands is told without a terminal
+        },
         hidden=("[MODE_UPDATE]", "<session_context>"),
-        load_in_next_minute=True,
+        before_start=gemini_launch.drop_twins,
+        before_load=gemini_launch.before_load,
+        after_load=gemini_launch.drop_twins,
         replay_settles=0.5,  # it goes on telling history after its answer
         login_hint="Run `gemini` once on that machine and sign in, or set GEMINI_API_KEY.",
     ),
     "opencode": Quirks(
-        # Its `build` agent allows everything unless told to ask; our modes then decide.
-        modes={"plan": "plan", "ask": "build"},
-        env={
-            "OPENCODE_CONFIG_CONTENT": '{"permission":{"bash":"ask","edit":"ask"}}',
-            "OPENCODE_DISABLE_AUTOUPDATE": "1",
-        },
+        modes={"plan": "plan", "ask": "build"},  # auto and code are `build`, answered by us
+        env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},  # not while a session runs
+        environment=opencode_launch.environment,
+        mode_by_start=True,
         reject_ends_turn=True,
         login_hint="Run `opencode auth login` on that machine.",
     ),
