@@ -246,7 +246,9 @@ def test_the_real_package_travels_whole() -> None:
 
     files = json.loads(zlib.decompress(bootstrap.pack(bootstrap.PACKAGE).data))
     assert "codecast_agent/protocol/wire.py" in files
-    assert all(name.startswith("codecast_agent/") and name.endswith((".py", ".toml")) for name in files)
+    assert all(
+        name.startswith("codecast_agent/") and name.endswith((".py", ".toml")) for name in files
+    )
 
 
 def test_stub_parses_and_speaks_on_an_old_python() -> None:
