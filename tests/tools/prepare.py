@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,10 @@ PROGRAMS = {
     "tcsh": "tcsh",
     "fish": "fish",
     "ksh": "ksh",
+}
+# shared library -> Debian package
+LIBRARIES = {
+    "atomic": "libatomic1",  # the node inside Playwright
 }
 # where root's programs are, which a person's PATH may lack
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -192,6 +197,7 @@ def install(extras: str, editable: bool) -> None:
 def debian_packages() -> None:
     """What the tests need of the system; as root it is installed."""
     lacking = {p for program, p in PROGRAMS.items() if not shutil.which(program, path=SYSTEM_PATH)}
+    lacking |= {package for name, package in LIBRARIES.items() if not find_library(name)}
     if lacking:
         names = " ".join(sorted(lacking))
         command = f"apt-get install -y --no-install-recommends {names}"
