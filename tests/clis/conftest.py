@@ -1,19 +1,21 @@
-"""The CLIs of these tests: the real Claude Code on the scripted model, and the demo."""
+"""The CLIs of these tests: real Claude Code and Codex on the scripted model, and the demo."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from codecast_agent.clis import catalog
-from tests.fixtures.clis import claude
+from tests.fixtures.clis import claude, codex
 from tests.fixtures.models import ModelServer, model_server
 
 from .driving import Driver, driving
 
-__all__ = ["claude", "model_server"]
+__all__ = ["claude", "codex", "model_server"]
+OUTSIDE = Path("/var/tmp")  # what Codex's sandbox protects; /tmp it leaves writable
 
 
 @pytest.fixture
@@ -30,6 +32,23 @@ def code(
     """Claude Code, not yet started."""
     env = model_server.claude_environment(tmp_path)
     with driving("claude", [str(claude)], project, env) as driver:
+        yield driver
+
+
+@pytest.fixture
+def codex_home() -> Iterator[Path]:
+    """A home with a `project`, outside of what Codex's sandbox leaves writable."""
+    with tempfile.TemporaryDirectory(prefix="codecast-codex-", dir=OUTSIDE) as name:
+        (Path(name) / "project").mkdir()
+        yield Path(name)
+
+
+@pytest.fixture
+def cx(codex: Path, model_server: ModelServer, codex_home: Path) -> Iterator[Driver]:
+    """Codex, not yet started."""
+    env = model_server.codex_environment(codex_home)
+    command = [str(codex), "app-server"]
+    with driving("codex", command, codex_home / "project", env) as driver:
         yield driver
 
 

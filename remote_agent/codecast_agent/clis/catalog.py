@@ -30,7 +30,7 @@ class Cli(NamedTuple):
     title: str
     program: str
     args: Tuple[str, ...]  # what makes the program speak its protocol
-    protocol: str  # claude, acp or none (no adapter yet)
+    protocol: str  # claude, codex, acp or none (no adapter yet)
     install: str
     keys: Tuple[str, ...] = ()  # environment variables that are a login
     files: Tuple[str, ...] = ()  # files below HOME that are a login
@@ -58,7 +58,7 @@ CLIS: Dict[str, Cli] = {
         "Codex",
         "codex",
         ("app-server",),
-        "none",
+        "codex",
         "npm install -g @openai/codex",
         ("OPENAI_API_KEY", "CODEX_API_KEY"),
         (".codex/auth.json",),
@@ -173,6 +173,10 @@ def adapter(cli: str) -> Type[Adapter]:
         from .claude import ClaudeAdapter
 
         return ClaudeAdapter
+    if entry is not None and entry.protocol == "codex":
+        from .codex import CodexAdapter
+
+        return CodexAdapter
     return adapter_for(cli)
 
 
@@ -259,4 +263,6 @@ def _logged_in(cli: Cli, env: Dict[str, str]) -> bool:
     config = env.get("CLAUDE_CONFIG_DIR") if cli.program == "claude" else None
     if config:
         files.append(os.path.join(config, ".credentials.json"))
+    if cli.program == "codex" and env.get("CODEX_HOME"):
+        files.append(os.path.join(env["CODEX_HOME"], "auth.json"))
     return any(os.path.exists(os.path.join(home, name)) for name in files)

@@ -1,0 +1,569 @@
+"""Codex by `codex app-server`: JSON-RPC on stdio, one process and one thread a session.
+
+Here is the life cycle: hello, login, a thread (new, resumed or forked), prompts, turns,
+interrupts. What is said in a turn is `codex_content` (its tools: `codex_items`), what is
+asked `codex_requests`, modes and models `codex_settings`, errors `codex_problems`.
+
+Prompts carry their id (`clientUserMessageId`), and Codex keeps it: what the last turns of a
+resumed thread have is not given again. A turn ends with `turn/completed`; one that Codex
+begins by itself is a turn without prompts. An interrupt alone leaves a running command
+alive, so the turn is only over once its commands are: those, and no others that run in the
+background, are ended by us.
+"""
+
+import os
+import uuid
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
+
+from ..protocol.errors import CodecastError
+from ..protocol.events import plain_text
+from . import codex_problems as problems
+from .codex_content import Content
+from .codex_news import News
+from .codex_requests import Requests
+from .codex_settings import FREEDOM, GUARDED, POLICIES, Settings
+from .contract import Answer, Host, Launch, Process, Prompt
+from .lines import clip, encode, many, obj, parse, text_of
+
+METHOD_NOT_FOUND = -32601
+IN_USE = "already has an active writer"
+SWEEP = 3.0  # seconds for the commands of an interrupted turn to end
+LOOK_BACK = 3  # turns of a resumed thread whose prompts are remembered
+KEYS = ("OPENAI_API_KEY", "CODEX_API_KEY")
+PROVIDER = "codecast-key"
+
+Done = Callable[[Dict[str, Any], Optional[Dict[str, Any]]], None]  # (result, error)
+
+
+class Words(NamedTuple):
+    """Something to say to Codex."""
+
+    id: str
+    input: List[Dict[str, Any]]
+
+
+class CodexAdapter:
+    """The adapter of one app-server process; see `contract.Adapter`."""
+
+    def __init__(self, host: Host, launch: Launch) -> None:
+        self._host = host
+        self._launch = launch
+        self._settings = Settings(host, launch.mode, launch.model)
+        self._content = Content(host, launch.cwd)
+        self._news = News(host, self._list_skills)
+        self._requests = Requests(
+            host, launch.cwd, self._content, self._respond, self._settings.judge, self._say
+        )
+        self._waiting: Dict[int, Done] = {}  # our JSON-RPC requests
+        self._next_id = 0
+        self._thread = ""
+        self._provider: Dict[str, Any] = {}  # of the thread, where we bring the key
+        self._given: Set[str] = set()  # prompts that the resumed thread has
+        self._turn: Optional[int] = None
+        self._codex_turn = ""  # its id at Codex, once known
+        self._last_turn = ""
+        self._turn_mode = launch.mode  # that the open turn began with
+        self._interrupted = False
+        self._held: List[Words] = []  # for the open turn, whose id is not known yet
+        self._late: List[Words] = []  # the open turn did not take them
+        self._ending: Optional[Dict[str, Any]] = None  # the turn is over once its commands are
+        self._disarm: Callable[[], None] = _nothing
+
+    # ---- starting ----
+
+    def launch(self) -> Process:
+        if self._launch.mode not in POLICIES:
+            raise CodecastError("bad_request", "There is no mode %r." % self._launch.mode)
+        return Process(list(self._launch.command), {})
+
+    def begin(self) -> None:
+        client = {"name": "codecast", "title": "Codecast", "version": "1"}
+        params = {"clientInfo": client, "capabilities": {"experimentalApi": True}}
+        self._call("initialize", params, self._initialized)
+
+    def _initialized(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+        if error is not None:
+            self._fail("Codex did not start", error)
+            return
+        self._send({"method": "initialized"})
+        fields = {"cli": "codex"}
+        agent = text_of(result.get("userAgent")).split(" ")[0].rpartition("/")[2]
+        if agent[:1].isdigit():
+            fields["cli_version"] = agent
+        self._host.emit("session_info_update", **fields)
+        self._call("account/read", {}, self._account)
+
+    def _account(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+        if error is None and result.get("requiresOpenaiAuth") is True and not result.get("account"):
+            env = self._launch.env or os.environ
+            key = next((name for name in KEYS if env.get(name)), None)
+            if key is None:
+                self._host.failed(
+                    CodecastError("not_logged_in", "Codex is not logged in", problems.LOGIN_HINT)
+                )
+                return
+            # the app-server does not look at a key in the environment by itself
+            provider = {
+                "name": "OpenAI",
+                "base_url": env.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
+                "env_key": key,
+                "wire_api": "responses",
+            }
+            self._provider = {
+                "modelProvider": PROVIDER,
+                "config": {"model_providers": {PROVIDER: provider}},
+            }
+        self._open_thread()
+
+    def _open_thread(self) -> None:
+        native = self._launch.native
+        if native is None:
+            self._new_thread()
+            return
+
+        def opened(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is None:
+                self._thread_open(result, None)
+            elif IN_USE in _message(error):
+                self._host.failed(
+                    CodecastError(
+                        "session_in_use",
+                        "Another process has this Codex session open",
+                        "Close it there, or fork the session.",
+                        detail=clip(_message(error), 2000),
+                    )
+                )
+            elif "no rollout" in _message(error) or "invalid session id" in _message(error):
+                text = (
+                    "The earlier conversation could not be resumed: Codex has no record of it."
+                    " It starts without it."
+                )
+                self._notice("warning", text)
+                self._new_thread()
+            else:
+                self._fail("Codex could not take up the session", error)
+
+        method = "thread/fork" if self._launch.fork else "thread/resume"
+        self._call(method, {"threadId": native, "excludeTurns": True, **self._where()}, opened)
+
+    def _new_thread(self) -> None:
+        self._call("thread/start", self._where(), self._thread_open)
+
+    def _where(self) -> Dict[str, Any]:
+        fields: Dict[str, Any] = {"cwd": self._launch.cwd, **GUARDED, **self._provider}
+        if self._launch.model:
+            fields["model"] = self._launch.model
+        return fields
+
+    def _thread_open(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+        if error is not None:
+            self._fail("Codex could not begin a session", error)
+            return
+        self._thread = self._content.thread = text_of(obj(result.get("thread")).get("id"))
+        if not self._thread:
+            self._fail("Codex gave its thread no id", {})
+            return
+        self._host.emit("session_info_update", native=self._thread)
+        self._settings.thread(result)
+        self._call("model/list", {}, self._models)
+        self._list_skills()
+        if self._launch.native is None:
+            self._host.ready()
+        else:
+            params = {"threadId": self._thread, "limit": LOOK_BACK, "sortDirection": "desc"}
+            self._call("thread/turns/list", params, self._past)
+
+    def _past(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+        """The last turns of a resumed thread."""
+        for turn in many(result.get("data")):
+            for item in many(obj(turn).get("items")):
+                if text_of(obj(item).get("clientId")):
+                    self._given.add(item["clientId"])
+        self._host.ready()
+
+    def _models(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+        if error is None:
+            self._settings.offered(result.get("data"))
+
+    def _list_skills(self) -> None:
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            self._news.skills(result)
+
+        self._call("skills/list", {"cwds": [self._launch.cwd]}, done)
+
+    # ---- turns ----
+
+    def prompt(self, prompt: Prompt) -> None:
+        if prompt.id in self._given:
+            self._start_turn([prompt.id])
+            self._notice("warning", "Codex has had this prompt before; it is not sent again.")
+            self._end_turn("end_turn")
+            return
+        self._begin(Words(prompt.id, self._input(prompt)))
+
+    def steer(self, prompt: Prompt) -> None:
+        if self._turn is None:
+            raise CodecastError(
+                "conflict", "No turn is running.", "Send it as a prompt of its own."
+            )
+        self._give(Words(prompt.id, self._input(prompt)))
+
+    def interrupt(self) -> None:
+        if self._turn is None:
+            return
+        self._interrupted = True
+        self._requests.withdraw("the turn was interrupted")
+        if self._codex_turn:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._call(
+            "turn/interrupt", {"threadId": self._thread, "turnId": self._codex_turn}, _ignore
+        )
+
+    def _begin(self, words: Words) -> None:
+        """A turn for these words."""
+        self._start_turn([words.id])
+        turn = self._turn
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if self._turn != turn:
+                return
+            if error is not None:
+                failed = problems.problem(error)
+                self._end_turn("cancelled" if self._interrupted else "error", error=failed)
+            else:
+                self._turn_is(text_of(obj(result.get("turn")).get("id")))
+
+        if len(words.input) == 1 and text_of(words.input[0].get("text")).strip() == "/compact":
+            self._call("thread/compact/start", {"threadId": self._thread}, done)
+            return
+        self._content.sent(words.id)
+        params = {
+            "threadId": self._thread,
+            "input": words.input,
+            "clientUserMessageId": words.id,
+            **self._settings.turn(),
+        }
+        self._call("turn/start", params, done)
+
+    def _give(self, words: Words) -> None:
+        """Into the running turn."""
+        if not self._codex_turn:
+            self._held.append(words)
+            return
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is None:
+                return
+            if self._turn is None:
+                self._begin(words)  # the turn has ended meanwhile: it gets one of its own
+            else:
+                self._late.append(words)
+
+        self._steer(words, done)
+
+    def _steer(self, words: Words, done: Done) -> None:
+        self._content.sent(words.id)
+        params = {
+            "threadId": self._thread,
+            "expectedTurnId": self._codex_turn,
+            "input": words.input,
+            "clientUserMessageId": words.id,
+        }
+        self._call("turn/steer", params, done)
+
+    def _say(self, text: str) -> None:
+        """Words that go with a refusal."""
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None:
+                self._notice("warning", "Codex did not take your words: " + _message(error))
+
+        if self._codex_turn:
+            self._steer(Words(str(uuid.uuid4()), [{"type": "text", "text": text}]), done)
+
+    def _input(self, prompt: Prompt) -> List[Dict[str, Any]]:
+        found = [_block(block) for block in prompt.content]
+        skill = self._news.skill(plain_text(prompt.content))
+        return [skill, *found] if skill is not None else found
+
+    def _start_turn(self, prompts: List[str]) -> None:
+        self._turn = self._host.next_turn()
+        self._codex_turn = ""
+        self._interrupted = False
+        self._turn_mode = self._settings.mode
+        self._content.begin_turn()
+        self._host.emit("turn_started", turn=self._turn, prompts=prompts)
+
+    def _turn_is(self, id: str) -> None:
+        """The open turn's id at Codex is known: what waited for it can go."""
+        if not id or self._turn is None or self._codex_turn:
+            return
+        self._codex_turn = id
+        if self._interrupted:
+            self._stop()
+        held, self._held = self._held, []
+        for words in held:
+            self._give(words)
+
+    def _turn_started(self, params: Dict[str, Any]) -> None:
+        id = text_of(obj(params.get("turn")).get("id"))
+        if self._turn is None:
+            self._start_turn([])
+        self._turn_is(id)
+
+    def _turn_completed(self, params: Dict[str, Any]) -> None:
+        turn = obj(params.get("turn"))
+        id, status = text_of(turn.get("id")), text_of(turn.get("status"))
+        if self._turn is None or (self._codex_turn and id != self._codex_turn):
+            return  # of one that has ended here
+        self._codex_turn = id
+        error = obj(turn.get("error"))
+        fields: Dict[str, Any] = {"reason": "end_turn"}
+        if status == "interrupted" or (status == "failed" and self._interrupted):
+            fields["reason"] = "cancelled"
+        elif status == "failed":
+            refused = problems.kind_of(error)[0] in problems.REFUSALS
+            fields["reason"] = "refusal" if refused else "error"
+            fields["error"] = problems.problem(error)
+        duration = turn.get("durationMs")
+        if isinstance(duration, (int, float)):
+            fields["duration"] = round(duration / 1000, 3)
+        if fields["reason"] == "cancelled" and self._content.commands():
+            self._ending = fields
+            self._disarm = self._host.after(SWEEP, self._swept)
+            self._sweep()
+        else:
+            self._end_turn(**fields)
+
+    def _end_turn(self, reason: str, **fields: Any) -> None:
+        self._disarm()
+        self._disarm, self._ending = _nothing, None
+        self._requests.withdraw("the turn has ended")
+        fields.update(self._content.end_turn(cut=reason != "end_turn"))
+        turn, self._turn = self._turn, None
+        self._last_turn, self._codex_turn = self._codex_turn, ""
+        self._host.emit("turn_ended", turn=turn, reason=reason, **fields)
+        late, self._late, self._held = [*self._late, *self._held], [], []
+        if late:  # what could not be put into it is the next
+            self._begin(late[0])
+            self._held = late[1:]
+
+    # ---- the commands of an interrupted turn ----
+
+    def _sweep(self) -> None:
+        """End them; commands of earlier turns that run in the background go on."""
+
+        def listed(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            mine = set(self._content.commands())
+            for item in many(result.get("data")):
+                if text_of(obj(item).get("itemId")) in mine and obj(item).get("processId"):
+                    params = {"threadId": self._thread, "processId": str(item["processId"])}
+                    self._call("thread/backgroundTerminals/terminate", params, ended)
+
+        def ended(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None:
+                params = {"threadId": self._thread}
+                self._call("thread/backgroundTerminals/clean", params, _ignore)
+
+        self._call("thread/backgroundTerminals/list", {"threadId": self._thread}, listed)
+
+    def _swept(self) -> None:
+        fields, self._ending = self._ending, None
+        if fields is not None and self._turn is not None:
+            self._end_turn(**fields)
+
+    # ---- settings ----
+
+    def set_mode(self, mode: str) -> bool:
+        if mode not in POLICIES:
+            raise CodecastError("bad_request", "There is no mode %r." % mode)
+        before, self._settings.mode = self._settings.mode, mode
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None and error.get("code") != METHOD_NOT_FOUND:
+                self._settings.mode = before
+                self._notice(
+                    "error", "Codex did not take the mode %s: %s" % (mode, _message(error))
+                )
+                return
+            self._settings.mode_is(mode)
+            if self._turn is not None and FREEDOM[mode] < FREEDOM[self._turn_mode]:
+                text = "The running turn keeps the mode %s; interrupt it to end that."
+                self._notice("warning", text % self._turn_mode)
+
+        self._update(self._settings.turn(), done)
+        return True
+
+    def set_model(self, model: str) -> bool:
+        before, self._settings.wanted = self._settings.wanted, model
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None and error.get("code") != METHOD_NOT_FOUND:
+                self._settings.wanted = before
+                text = "Codex did not take the model %s: %s" % (model, _message(error))
+                self._notice("error", text)
+            else:
+                self._settings.model_is(model)
+
+        self._update(self._settings.turn(), done)
+        return True
+
+    def _update(self, fields: Dict[str, Any], done: Done) -> None:
+        self._call("thread/settings/update", {"threadId": self._thread, **fields}, done)
+
+    # ---- requests ----
+
+    def answer(self, request: str, answer: Answer) -> None:
+        self._requests.answer(request, answer)
+
+    def exited(self, problem: CodecastError) -> None:
+        self._requests.withdraw("the CLI ended", agents=True)
+        self._waiting.clear()
+        self._late, self._held = [], []
+        if self._turn is not None:
+            fields = self._ending or {"reason": "error", "error": problem.to_json()}
+            self._end_turn(**fields)
+        self._content.exited()
+
+    def _asked(self, native: Any, method: str, params: Dict[str, Any], message: Any) -> None:
+        if not self._content.parent_of(params) and text_of(params.get("turnId")):
+            if self._turn is None and params["turnId"] != self._last_turn:
+                self._start_turn([])
+            self._turn_is(params["turnId"])
+        if self._requests.asked(native, method, params):
+            return
+        if method in ("applyPatchApproval", "execCommandApproval"):
+            self._respond(native, {"decision": "denied"})
+        else:
+            text = "Codecast does not offer %s" % clip(method, 60)
+            self._send({"id": native, "error": {"code": METHOD_NOT_FOUND, "message": text}})
+        self._unknown("request %s" % clip(method, 60), message)
+
+    # ---- the wire ----
+
+    def line(self, line: bytes) -> None:
+        message = parse(self._host, line)
+        if message is None:
+            return
+        try:
+            self._message(message)
+            if self._ending is not None and not self._content.commands():
+                self._swept()
+        except Exception as problem:  # a wrong shape must cost one message, not the session
+            self._notice("error", "A message of Codex could not be read: %r" % problem, message)
+
+    def _message(self, message: Dict[str, Any]) -> None:
+        method = message.get("method")
+        if isinstance(method, str):
+            params = obj(message.get("params"))
+            if message.get("id") is not None:
+                self._asked(message["id"], method, params, message)
+            else:
+                self._notified(method, params, message)
+            return
+        number = message.get("id")
+        done = self._waiting.pop(number, None) if isinstance(number, int) else None
+        if done is None:
+            self._unknown("an answer nobody asked for", message)
+        elif message.get("error") is not None:
+            done({}, obj(message["error"]) or {"message": str(message["error"])})
+        else:
+            done(obj(message.get("result")), None)
+
+    def _notified(self, method: str, params: Dict[str, Any], message: Dict[str, Any]) -> None:
+        parent = self._content.parent_of(params)
+        if method == "turn/started":
+            if not parent:
+                self._turn_started(params)
+        elif method == "turn/completed":
+            if not parent:
+                self._turn_completed(params)
+        elif method == "error":
+            self._error(params, parent, message)
+        elif method == "serverRequest/resolved":
+            self._requests.resolved(params.get("requestId"))
+        elif method == "thread/settings/updated":
+            if not parent:
+                self._settings.updated(obj(params.get("threadSettings")))
+        elif method.startswith("item/") or method in ("turn/plan/updated", "turn/diff/updated"):
+            is_late = not parent and not self._is_now(params)
+            if not is_late and not self._content.notified(method, params, message):
+                self._news.told(method, params, message)
+        elif not self._content.notified(method, params, message):
+            self._news.told(method, params, message)
+
+    def _is_now(self, params: Dict[str, Any]) -> bool:
+        """Whether content belongs to the open turn, or to one that Codex begins by it."""
+        turn = text_of(params.get("turnId"))
+        item = text_of(params.get("itemId")) or text_of(obj(params.get("item")).get("id"))
+        if self._turn is not None or self._content.knows(item):
+            self._turn_is(turn if self._turn is not None and turn != self._last_turn else "")
+            return True
+        if not turn or turn == self._last_turn:
+            return False  # late words of a turn that was ended
+        self._start_turn([])
+        self._turn_is(turn)
+        return True
+
+    def _error(self, params: Dict[str, Any], parent: str, message: Dict[str, Any]) -> None:
+        error = obj(params.get("error"))
+        if params.get("willRetry") is True:
+            if not parent:
+                self._content.retried()
+                self._host.emit("retry", **problems.retry(error))
+        elif parent or self._turn is None:  # of the open turn: it ends by it
+            self._notice("error", problems.problem(error)["message"], message)
+
+    def _call(self, method: str, params: Dict[str, Any], done: Done) -> None:
+        self._next_id += 1
+        self._waiting[self._next_id] = done
+        self._send({"id": self._next_id, "method": method, "params": params})
+
+    def _respond(self, native: Any, result: Dict[str, Any]) -> None:
+        self._send({"id": native, "result": result})
+
+    def _send(self, message: Dict[str, Any]) -> None:
+        self._host.send(encode(message))
+
+    def _fail(self, what: str, error: Dict[str, Any]) -> None:
+        words = _message(error)
+        self._host.failed(
+            CodecastError(
+                "cli_failed",
+                what,
+                "Check Codex's config.toml on that machine; `codex doctor` may say more.",
+                detail=clip(words, 2000),
+            )
+        )
+
+    def _notice(self, level: str, text: str, raw: Any = None) -> None:
+        fields = {} if raw is None else {"raw": raw}
+        self._host.emit("notice", level=level, text=text, **fields)
+
+    def _unknown(self, what: str, message: Dict[str, Any]) -> None:
+        self._notice("info", "Unknown from Codex: " + what, message)
+
+
+def _block(block: Dict[str, Any]) -> Dict[str, Any]:
+    """Codex's input of our content block."""
+    if block.get("type") == "image":
+        kind = block.get("mime_type") or "image/png"
+        return {"type": "image", "url": "data:%s;base64,%s" % (kind, block.get("data", ""))}
+    if block.get("type") == "resource_link":
+        uri = str(block.get("uri", ""))
+        return {"type": "text", "text": uri[7:] if uri.startswith("file://") else uri}
+    return {"type": "text", "text": str(block.get("text", ""))}
+
+
+def _message(error: Dict[str, Any]) -> str:
+    return text_of(error.get("message")) or "no reason given"
+
+
+def _ignore(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+    """For requests whose answer says nothing."""
+
+
+def _nothing() -> None:
+    """A timer that is not set."""
