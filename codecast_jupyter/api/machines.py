@@ -94,6 +94,10 @@ class ClisHandler(_RelayHandler):
     method = "host/clis"
 
 
+class HistoryHandler(_RelayHandler):
+    method = "host/history"
+
+
 class InfoHandler(_RelayHandler):
     method = "host/info"
 

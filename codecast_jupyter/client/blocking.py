@@ -18,6 +18,7 @@ from .discovery import Connection
 from .types import (
     Change,
     Cli,
+    Conversation,
     Directory,
     Event,
     EventPage,
@@ -176,6 +177,16 @@ class Client:
     def clis(self, machine: str, refresh: bool = False) -> list[Cli]:
         return self._run(self.aio.clis(machine, refresh))
 
+    def machine_history(
+        self,
+        machine: str,
+        cli: str | None = None,
+        query: str | None = None,
+        limit: int | None = None,
+        cwd: str | None = None,
+    ) -> list[Conversation]:
+        return self._run(self.aio.machine_history(machine, cli, query, limit, cwd))
+
     def machine_info(self, machine: str) -> dict[str, Any]:
         return self._run(self.aio.machine_info(machine))
 
@@ -208,6 +219,9 @@ class Client:
         prompt: str | None = None,
         id: str | None = None,
         create_directory: bool = False,
+        native: str | None = None,
+        fork: bool = False,
+        history: bool = False,
     ) -> Session:
         return self._run(
             self.aio.start(
@@ -220,6 +234,9 @@ class Client:
                 prompt=prompt,
                 id=id,
                 create_directory=create_directory,
+                native=native,
+                fork=fork,
+                history=history,
             )
         )
 

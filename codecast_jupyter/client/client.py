@@ -20,6 +20,7 @@ from .stream import Stream
 from .types import (
     Change,
     Cli,
+    Conversation,
     Directory,
     Event,
     EventPage,
@@ -140,6 +141,20 @@ class AsyncClient:
         found = await self._get(_machine(machine, "clis"), refresh=refresh or None)
         return cast("list[Cli]", found)
 
+    async def machine_history(
+        self,
+        machine: str,
+        cli: str | None = None,
+        query: str | None = None,
+        limit: int | None = None,
+        cwd: str | None = None,
+    ) -> list[Conversation]:
+        """What the CLIs keep of conversations there, the newest first."""
+        found = await self._get(
+            _machine(machine, "history"), cli=cli, query=query, limit=limit, cwd=cwd
+        )
+        return cast("list[Conversation]", found)
+
     async def machine_info(self, machine: str) -> dict[str, Any]:
         """Processors, memory, disk, load, GPUs."""
         return cast("dict[str, Any]", await self._get(_machine(machine, "info")))
@@ -184,8 +199,16 @@ class AsyncClient:
         prompt: str | None = None,
         id: str | None = None,
         create_directory: bool = False,
+        native: str | None = None,
+        fork: bool = False,
+        history: bool = False,
     ) -> Session:
-        """Start a session. The same `id` (a UUID) again is the same session."""
+        """Start a session. The same `id` (a UUID) again is the same session.
+
+        `native` is a conversation of `machine_history` to go on with, or to `fork`; `history`
+        brings what was said in it. Raises CodecastError("session_in_use") (data: pid, program,
+        since; or session, name) while somebody else is in it.
+        """
         body = {
             "machine": machine,
             "cwd": cwd,
@@ -196,6 +219,9 @@ class AsyncClient:
             "prompt": prompt,
             "id": id or str(uuid.uuid4()),
             "create_directory": create_directory or None,
+            "native": native,
+            "fork": fork or None,
+            "history": history or None,
         }
         body = {key: value for key, value in body.items() if value is not None}
         return cast("Session", await self._call("POST", "/sessions", body, again=True))

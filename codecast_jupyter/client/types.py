@@ -74,6 +74,20 @@ class Cli(TypedDict, total=False):
     note: str | None
 
 
+class Conversation(TypedDict, total=False):
+    cli: str
+    native: str
+    title: str
+    cwd: str
+    started: float
+    updated: float
+    size: int
+    path: str
+    messages: int
+    session: str
+    live: dict[str, Any]
+
+
 class Entry(TypedDict, total=False):
     name: str
     is_dir: bool

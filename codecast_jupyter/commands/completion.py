@@ -226,6 +226,13 @@ def _models(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate
     return [Candidate(value, help) for value, help in seen.items()]
 
 
+def _conversations(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate]:
+    machine, cli = given.get("machine", ""), given.get("cli")
+    path = f"machines/{quote(machine, safe='')}/history"
+    found = _list(fetch, path + (f"?cli={quote(cli, safe='')}" if cli else "")) if machine else []
+    return [Candidate(str(c["native"]), f"{c['cli']}: {c['title']}"[:100]) for c in found]
+
+
 def _requests(session: str, fetch: Fetch) -> list[Any]:
     found = _list(fetch, f"sessions/{quote(session, safe='')}/requests")
     return [r for r in found if r.get("outcome", "open") == "open"]
@@ -271,6 +278,7 @@ SOURCES: dict[str, Callable[[dict[str, str], str, Fetch], list[Candidate]]] = {
     "session": _sessions,
     "cli": _clis,
     "model": _models,
+    "conversation": _conversations,
     "mode": lambda given, current, fetch: [],  # its choices are in the table
     "choice": _choices,
     "prompt": _prompts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -78,6 +77,8 @@ async def waiting(
     if status is None:
         yield
         return
+    import asyncio  # not for completion, which imports the table
+
     status(text)
     task = asyncio.create_task(_tell(context, status, machine, session))
     try:

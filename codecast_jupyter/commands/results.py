@@ -153,6 +153,23 @@ class Clis(NamedTuple):
         return self.clis
 
 
+class Conversations(NamedTuple):
+    """What the CLIs keep on a machine; `names` maps our sessions' ids to their names."""
+
+    machine: str
+    conversations: Sequence[Json]
+    names: Mapping[str, str] = NOTHING
+
+    def to_json(self) -> Any:
+        return self.conversations
+
+
+def short_id(conversation: Json) -> str:
+    """Enough of its id to tell it from others: a UUID's head is random, or is the time."""
+    id = str(conversation.get("native") or "")
+    return id[:13] if len(id) == 36 else id
+
+
 class Processes(NamedTuple):
     machine: str
     processes: Sequence[Json]
@@ -227,10 +244,11 @@ class Stream(NamedTuple):
 
 Result = (
     Done | Text | Help | Version | Sessions | Session | Started | Prompted | Prompts | Requests
-    | Answered | Machines | Machine | Doctor | Clis | Processes | Directories | Hits | Health
-    | Server | Follow | Stream
+    | Answered | Machines | Machine | Doctor | Clis | Conversations | Processes | Directories
+    | Hits | Health | Server | Follow | Stream
 )  # fmt: skip
 RESULTS: tuple[type, ...] = (
     Done, Text, Help, Version, Sessions, Session, Started, Prompted, Prompts, Requests, Answered,
-    Machines, Machine, Doctor, Clis, Processes, Directories, Hits, Health, Server, Follow, Stream,
+    Machines, Machine, Doctor, Clis, Conversations, Processes, Directories, Hits, Health, Server,
+    Follow, Stream,
 )  # fmt: skip

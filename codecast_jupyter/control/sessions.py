@@ -106,10 +106,14 @@ class Sessions:
         create_directory: bool = False,
         native: str | None = None,
         fork: bool = False,
+        history: bool = False,
         *,
         actor: Actor,
     ) -> dict[str, Any]:
         """Start a session; answers when its CLI is ready. The same `id` again is the same session.
+
+        `native` is a conversation of the CLI's own to go on with, or to `fork`; `history` brings
+        what was said in it.
 
         Raises CodecastError and then leaves nothing behind: not here and, unless the link
         was lost at the wrong moment (removed when it returns), not on the machine.
@@ -136,7 +140,18 @@ class Sessions:
             "mode": mode,
             "model": model,
         }
-        spec = {"create_directory": create_directory, "native": native, "fork": fork}
+        if (fork or history) and not native:
+            raise CodecastError(
+                "bad_request",
+                "There is no word of which conversation to go on with.",
+                "Name it by `native`: GET /machines/{machine}/history lists them.",
+            )
+        spec = {
+            "create_directory": create_directory,
+            "native": native,
+            "fork": fork,
+            "history": history,
+        }
 
         def job(db: sqlite3.Connection) -> tuple[Found, bool]:
             known = rows.by_id(db, session)

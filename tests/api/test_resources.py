@@ -52,6 +52,12 @@ async def test_what_the_relay_tells_is_asked_with_the_querys_values(api: Api, hu
     clis = await api("GET", "/machines/{machine}/clis", query={"refresh": "true"}, **local)
     assert clis.json[0]["cli"] == "claude"
     await api("GET", "/machines/{machine}/info", **local)
+    asked = {"cli": "claude", "query": "loss nan", "limit": "7", "cwd": "/a"}
+    kept = await api("GET", "/machines/{machine}/history", query=asked, **local)
+    assert kept.json[0]["native"] == "n-1"
+    assert (
+        await api("GET", "/machines/{machine}/history", query={"limit": "0"}, **local)
+    ).code == 400
     listed = await api(
         "GET", "/machines/{machine}/directories", query={"path": "/a $(b)'"}, **local
     )
@@ -62,6 +68,7 @@ async def test_what_the_relay_tells_is_asked_with_the_querys_values(api: Api, hu
     assert hub.machines.get("local").given == [
         ("host/clis", {"refresh": True}),
         ("host/info", {}),
+        ("host/history", {"cli": "claude", "query": "loss nan", "limit": 7, "cwd": "/a"}),
         ("host/directories", {"path": "/a $(b)'"}),
         ("host/processes", {}),
         ("host/kill", {"session": "s"}),

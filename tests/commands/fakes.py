@@ -81,6 +81,12 @@ class FakeSession:
             self.grown.notify_all()
 
 
+def _conversation(cli: str, native: str, title: str, **more: Any) -> Json:
+    times = {"started": time.time() - 7200, "updated": time.time() - 3600}
+    about = {"cli": cli, "native": native, "title": title, "cwd": "/home/me/x", "size": 4096}
+    return {**about, **times, **more}
+
+
 class FakeClient:
     url = "http://127.0.0.1:1/"
 
@@ -91,6 +97,12 @@ class FakeClient:
         self.machine_states: dict[str, str] = {"local": "online", "gpu-1": "offline"}
         self.obstacle: list[CodecastError] = []  # what the next connects fail with
         self.on_connection: Any = lambda error: None
+        live = {"pid": 7, "program": "codex", "since": 1.0, "reason": "Codex is in it."}
+        self.conversations: list[Json] = [
+            _conversation("claude", "3a5278d9-ad95-41a8-8c6a-441d87f1b3ec", "Why | NaN?"),
+            _conversation("codex", "01a1fb94-2533-76d3-81f4-3cb0ecfb21ff", "Tidy", live=live),
+            _conversation("opencode", "ses_e046c3e13ffeVuV2JYvfAk52V0", "Ours", session="s-1"),
+        ]
 
     async def close(self) -> None:
         for task in self.tasks:
@@ -170,6 +182,17 @@ class FakeClient:
             {"cli": "demo", "name": "Demo", "found": True, "version": "1", "logged_in": True},
             {"cli": "claude", "name": "Claude Code", "found": False, "install": "npm i -g claude"},
         ]
+
+    async def machine_history(
+        self,
+        name: str,
+        cli: str | None = None,
+        query: str | None = None,
+        limit: int | None = None,
+        cwd: str | None = None,
+    ) -> list[Json]:
+        self._machine(name)
+        return [c for c in self.conversations if cli in (None, c["cli"])][:limit]
 
     async def directories(self, name: str, path: str | None = None, hidden: bool = False) -> Json:
         return {

@@ -30,6 +30,8 @@ CASES = {
     "logs": "logs sad-owl --last 5",
     "stop": "stop brave-otter",
     "resume": "resume brave-otter",
+    "history": "history local --limit 3",
+    "adopt": "adopt local 3a5278d9 --fork -n try-two",
     "rm": "rm -f brave-otter",
     "rename": "rename brave-otter calm-cat",
     "mode": "mode brave-otter plan",

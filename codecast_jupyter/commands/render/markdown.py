@@ -289,6 +289,28 @@ def clis(result: r.Clis) -> str:
     return table(["CLI", "version", "login", "note"], rows)
 
 
+def conversations(result: r.Conversations) -> str:
+    if not result.conversations:
+        return f"The CLIs keep no such conversation on {esc(result.machine)}."
+    rows = []
+    for c in result.conversations:
+        note, session = "", c.get("session")
+        if session:
+            note = f" (is **{esc(result.names.get(session) or str(session)[:8])}**)"
+        elif c.get("live"):
+            note = f" ({esc(c['live'].get('reason') or '')})"
+        rows.append(
+            [
+                code(r.short_id(c)),
+                esc(c.get("cli") or ""),
+                age(c.get("updated")),
+                _cell(c.get("cwd") or ""),
+                _cell(c.get("title") or "") + note.replace("|", "\\|"),
+            ]
+        )
+    return table(["id", "CLI", "age", "directory", "title"], rows)
+
+
 def processes(result: r.Processes) -> str:
     if not result.processes:
         return f"Nothing of ours runs on {esc(result.machine)}."
@@ -355,6 +377,7 @@ RENDERERS: dict[type, Callable[[Any], str]] = {
     r.Machine: machine,
     r.Doctor: doctor,
     r.Clis: clis,
+    r.Conversations: conversations,
     r.Processes: processes,
     r.Directories: directories,
     r.Hits: hits,

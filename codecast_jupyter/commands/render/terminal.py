@@ -371,6 +371,35 @@ def clis(result: r.Clis) -> RenderableType:
     return made
 
 
+def conversations(result: r.Conversations) -> RenderableType:
+    if not result.conversations:
+        return Text(f"The CLIs keep no such conversation on {safe(result.machine)}.")
+    made = table("ID", "CLI", "AGE", "SIZE", "DIRECTORY", "TITLE")
+    for c in result.conversations:
+        title = Text(one_line(c.get("title"), 100))
+        for words in _standing(c, result.names):
+            title.append(f"\n{words}", "yellow" if c.get("live") else "dim")
+        made.add_row(
+            Text(r.short_id(c), "bold"),
+            safe(c.get("cli") or ""),
+            age(c.get("updated")),
+            size(c.get("size")),
+            one_line(c.get("cwd"), 60),
+            title,
+        )
+    return made
+
+
+def _standing(conversation: Any, names: Any) -> list[str]:
+    """Who has it now."""
+    words, session = [], conversation.get("session")
+    if session:
+        words.append(f"is the session {safe(names.get(session) or str(session)[:8])}")
+    elif conversation.get("live"):
+        words.append(one_line(conversation["live"].get("reason")))
+    return words
+
+
 def processes(result: r.Processes) -> RenderableType:
     if not result.processes:
         return Text(f"Nothing of ours runs on {safe(result.machine)}.")
@@ -530,6 +559,7 @@ RENDERERS: dict[type, Callable[[Any], RenderableType]] = {
     r.Machine: machine,
     r.Doctor: doctor,
     r.Clis: clis,
+    r.Conversations: conversations,
     r.Processes: processes,
     r.Directories: directories,
     r.Hits: hits,
