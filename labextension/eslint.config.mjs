@@ -27,7 +27,7 @@ export default tseslint.config(
     }
   },
   {
-    files: ['src/**/*.test.{ts,tsx}'],
+    files: ['src/**/*.test.{ts,tsx}', 'src/ui/testing.ts'],
     rules: {
       '@typescript-eslint/no-explicit-any': 'off',
       'jupyter/no-untranslated-string': 'off'

@@ -7,6 +7,12 @@ import { IMachine, IPrompt, ISession, ServerFrame } from '../connection/types';
 /** How soon a session needs its person: the order of lists. */
 const URGENCY = ['waiting', 'failed', 'running', 'starting', 'idle', 'exited', 'stopped'];
 
+/** How far a prompt is; nothing follows an end. */
+function stepOf({ state }: IPrompt): number {
+  const step = ['stored', 'delivered', 'queued', 'running'].indexOf(state);
+  return step < 0 ? Infinity : step;
+}
+
 /** What the server says of all machines, sessions and prompts, live. */
 export class HubModel implements IDisposable {
   constructor(private _stream: EventStream) {
@@ -62,6 +68,17 @@ export class HubModel implements IDisposable {
   /** Take in what an answer of the REST side said, ahead of the stream. */
   learn(session: ISession): void {
     this.sessions.set(session.id, session);
+    this._changed.emit();
+  }
+
+  /** Likewise of prompts; what the stream has said of them since is kept. */
+  learnPrompts(prompts: IPrompt[]): void {
+    for (const prompt of prompts) {
+      const known = this.prompts.get(prompt.id);
+      if (!known || stepOf(known) <= stepOf(prompt)) {
+        this.prompts.set(prompt.id, prompt);
+      }
+    }
     this._changed.emit();
   }
 

@@ -11,6 +11,7 @@ import { TERMINAL_PROMPT_STATES } from './events.gen';
 export interface IPromptEntry {
   kind: 'prompt';
   key: string;
+  prompt: string;
   text: string;
   state: string;
   steered?: boolean;
@@ -63,6 +64,11 @@ export class Transcript {
   /** The entries in order; do not change them. */
   get entries(): readonly Entry[] {
     return this._entries;
+  }
+
+  /** Whether a prompt has its place here: it ran, or ended. */
+  hasPrompt(prompt: string): boolean {
+    return this._index.has(`prompt:${prompt}`);
   }
 
   apply(event: SessionEvent): void {
@@ -177,7 +183,17 @@ export class Transcript {
       this._change<IPromptEntry>(key, () => ({ state, ...(error && { error }) }));
     } else if (state === 'running' || TERMINAL_PROMPT_STATES.includes(state)) {
       const text = this._waiting.get(key) ?? '';
-      this._add({ kind: 'prompt', key, text, state, steered, by, where, error });
+      this._add({
+        kind: 'prompt',
+        key,
+        prompt: event.prompt,
+        text,
+        state,
+        steered,
+        by,
+        where,
+        error
+      });
     }
     if (state !== 'queued') {
       this._waiting.delete(key);

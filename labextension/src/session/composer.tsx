@@ -2,16 +2,17 @@ import { UUID } from '@lumino/coreutils';
 import React, { useRef, useState } from 'react';
 
 import { IPrompt } from '../connection/types';
+import { SessionModel } from '../model/session';
 import { textOf } from '../model/transcript';
-import { ISessionState } from '../model/state';
 import { useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
 import { Problem } from '../ui/problem';
 import { promptWord } from '../ui/words';
+import { settledPrompts, Unknown } from './unknown';
 
 /** Where the person writes. The words stay until the server has stored them. */
-export function Composer(props: { session: string; state: ISessionState }): JSX.Element {
-  const { session, state } = props;
+export function Composer(props: { model: SessionModel }): JSX.Element {
+  const { id: session, state } = props.model;
   const { codecast, trans } = useCodecast();
   const { busy, problem, run } = useAction();
   const [text, setText] = useState('');
@@ -34,7 +35,7 @@ export function Composer(props: { session: string; state: ISessionState }): JSX.
   return (
     <div className="jp-Codecast-composer">
       <Problem problem={problem} />
-      <Waiting session={session} state={state} />
+      <Waiting model={props.model} />
       <div className="jp-Codecast-write">
         <textarea
           className="jp-mod-styled"
@@ -67,11 +68,11 @@ export function Composer(props: { session: string; state: ISessionState }): JSX.
 }
 
 /** Prompts on their way: stored in the hub, or queued on the machine. */
-function Waiting(props: { session: string; state: ISessionState }): JSX.Element | null {
-  const { session, state } = props;
+function Waiting(props: { model: SessionModel }): JSX.Element | null {
+  const { model } = props;
   const { codecast, trans } = useCodecast();
   const { problem, run } = useAction();
-  const prompts = waitingPrompts(session, state, codecast.hub.prompts.values());
+  const prompts = waitingPrompts(model, codecast.hub.prompts.values());
   if (!prompts.length) {
     return null;
   }
@@ -80,13 +81,19 @@ function Waiting(props: { session: string; state: ISessionState }): JSX.Element 
       {prompts.map(prompt => (
         <div key={prompt.id} data-prompt={prompt.id} data-state={prompt.state}>
           <span className="jp-Codecast-toolTitle">{prompt.text}</span>
-          <small>{promptWord(prompt.state, trans)}</small>
-          <button
-            className="jp-Codecast-link"
-            onClick={() => void run(() => codecast.api.cancelPrompt(session, prompt.id))}
-          >
-            {trans.__('Cancel')}
-          </button>
+          {prompt.state === 'unknown' ? (
+            <Unknown prompt={prompt.id} text={prompt.text} />
+          ) : (
+            <>
+              <small>{promptWord(prompt.state, trans)}</small>
+              <button
+                className="jp-Codecast-link"
+                onClick={() => void run(() => codecast.api.cancelPrompt(model.id, prompt.id))}
+              >
+                {trans.__('Cancel')}
+              </button>
+            </>
+          )}
         </div>
       ))}
       <Problem problem={problem} />
@@ -96,8 +103,7 @@ function Waiting(props: { session: string; state: ISessionState }): JSX.Element 
 
 /** What the journal says of waiting prompts, and before them those it has not heard of. */
 export function waitingPrompts(
-  session: string,
-  state: ISessionState,
+  { id: session, state, transcript }: SessionModel,
   known: Iterable<IPrompt>
 ): { id: string; text: string; state: string }[] {
   const journaled = Object.values(state.prompts)
@@ -107,8 +113,14 @@ export function waitingPrompts(
       text: (content ?? []).map(textOf).join('\n'),
       state
     }));
-  const stored = [...known].filter(
-    prompt => prompt.session === session && prompt.state === 'stored' && !state.prompts[prompt.id]
+  const settled = settledPrompts();
+  const unheard = [...known].filter(
+    prompt =>
+      prompt.session === session &&
+      ['stored', 'delivered', 'unknown'].includes(prompt.state) &&
+      !(prompt.state === 'unknown' && settled.includes(prompt.id)) &&
+      !state.prompts[prompt.id] &&
+      !transcript.hasPrompt(prompt.id)
   );
-  return [...journaled, ...stored];
+  return [...journaled, ...unheard.sort((a, b) => a.created - b.created)];
 }

@@ -7,6 +7,7 @@ import { endWord, personWords, promptWord } from '../ui/words';
 import { Rendered } from './markdown';
 import { EndedRequest } from './requests';
 import { Tool } from './tool';
+import { Unknown } from './unknown';
 
 /** One entry of the transcript; open requests are cards elsewhere. */
 export const EntryView = React.memo(function EntryView(props: {
@@ -31,7 +32,7 @@ function Prompt(props: { entry: IPromptEntry }): JSX.Element {
   const { entry } = props;
   const context = useCodecast();
   const { trans } = context;
-  const ended = ['failed', 'cancelled', 'unknown'].includes(entry.state);
+  const ended = ['failed', 'cancelled'].includes(entry.state);
   const notes = [
     personWords(entry.by, entry.where, context),
     entry.steered ? trans.__('steered') : undefined,
@@ -41,6 +42,7 @@ function Prompt(props: { entry: IPromptEntry }): JSX.Element {
     <div className="jp-Codecast-prompt" data-state={entry.state}>
       <div className="jp-Codecast-promptText">{entry.text}</div>
       {notes.length > 0 && <small>{notes.join(' · ')}</small>}
+      {entry.state === 'unknown' && <Unknown prompt={entry.prompt} text={entry.text} />}
       <Problem problem={entry.error} />
     </div>
   );

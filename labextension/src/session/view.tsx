@@ -4,7 +4,7 @@ import React, { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { CommandIDs } from '../commands';
 import { IRequestEntry } from '../model/transcript';
 import { SessionModel } from '../model/session';
-import { Directory, useCodecast } from '../ui/context';
+import { Directory, Session, useCodecast } from '../ui/context';
 import { useSignal } from '../ui/hooks';
 import { Problem } from '../ui/problem';
 import { cost, shortPath, statusWord } from '../ui/words';
@@ -22,6 +22,16 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
   useSignal(codecast.hub.changed);
   const { state, transcript } = model;
   const session = codecast.hub.sessions.get(model.id);
+  const { isConnected } = codecast.hub;
+  useEffect(() => {
+    // what was sent before the page was loaded, or while its socket was lost
+    if (isConnected) {
+      codecast.api.prompts(model.id).then(
+        prompts => codecast.hub.learnPrompts(prompts),
+        () => undefined // a removed session; without the server the banner says so
+      );
+    }
+  }, [codecast, model, isConnected]);
   if (!session && codecast.hub.isLoaded) {
     return <div className="jp-Codecast-empty">{trans.__('This session has been removed.')}</div>;
   }
@@ -29,53 +39,55 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
     (entry): entry is IRequestEntry => entry.kind === 'request' && entry.outcome === 'open'
   );
   return (
-    <Directory.Provider value={session?.cwd ?? ''}>
-      <Head model={model} />
-      {!codecast.hub.isConnected && (
-        <div className="jp-Codecast-banner">
-          {trans.__('Not connected to the Jupyter server. The session goes on; reconnecting…')}
-        </div>
-      )}
-      {session?.link === 'offline' && codecast.hub.isConnected && (
-        <div className="jp-Codecast-banner">
-          {trans.__(
-            'No connection to %1. The session goes on there; prompts wait here.',
-            session.machine
-          )}
-        </div>
-      )}
-      <Scroller count={transcript.entries.length} seq={state.seq + open.length}>
-        {first => (
-          <>
-            {transcript.entries.slice(first).map(entry => (
-              <EntryView key={entry.key} entry={entry} />
-            ))}
-            {model.isLoaded && transcript.entries.length === 0 && state.status === 'idle' && (
-              <div className="jp-Codecast-empty">{trans.__('Ready. Write a prompt below.')}</div>
-            )}
-            {session?.delivery === 'failed' && <Problem problem={session.error} />}
-            {(state.status === 'running' || state.status === 'starting') && (
-              <div className="jp-Codecast-working" aria-label={statusWord(state.status, trans)}>
-                <i />
-                <i />
-                <i />
-                {state.status === 'starting' && session && (
-                  <small role="status">{codecast.hub.doing(session.machine, session.id)}</small>
-                )}
-              </div>
-            )}
-          </>
+    <Session.Provider value={model.id}>
+      <Directory.Provider value={session?.cwd ?? ''}>
+        <Head model={model} />
+        {!codecast.hub.isConnected && (
+          <div className="jp-Codecast-banner">
+            {trans.__('Not connected to the Jupyter server. The session goes on; reconnecting…')}
+          </div>
         )}
-      </Scroller>
-      {open.length > 0 && (
-        <div className="jp-Codecast-requests">
-          {open.map(({ request }) => (
-            <RequestCard key={request.request} session={model.id} request={request} />
-          ))}
-        </div>
-      )}
-      <Composer session={model.id} state={state} />
-    </Directory.Provider>
+        {session?.link === 'offline' && codecast.hub.isConnected && (
+          <div className="jp-Codecast-banner">
+            {trans.__(
+              'No connection to %1. The session goes on there; prompts wait here.',
+              session.machine
+            )}
+          </div>
+        )}
+        <Scroller count={transcript.entries.length} seq={state.seq + open.length}>
+          {first => (
+            <>
+              {transcript.entries.slice(first).map(entry => (
+                <EntryView key={entry.key} entry={entry} />
+              ))}
+              {model.isLoaded && transcript.entries.length === 0 && state.status === 'idle' && (
+                <div className="jp-Codecast-empty">{trans.__('Ready. Write a prompt below.')}</div>
+              )}
+              {session?.delivery === 'failed' && <Problem problem={session.error} />}
+              {(state.status === 'running' || state.status === 'starting') && (
+                <div className="jp-Codecast-working" aria-label={statusWord(state.status, trans)}>
+                  <i />
+                  <i />
+                  <i />
+                  {state.status === 'starting' && session && (
+                    <small role="status">{codecast.hub.doing(session.machine, session.id)}</small>
+                  )}
+                </div>
+              )}
+            </>
+          )}
+        </Scroller>
+        {open.length > 0 && (
+          <div className="jp-Codecast-requests">
+            {open.map(({ request }) => (
+              <RequestCard key={request.request} session={model.id} request={request} />
+            ))}
+          </div>
+        )}
+        <Composer model={model} />
+      </Directory.Provider>
+    </Session.Provider>
   );
 }
 

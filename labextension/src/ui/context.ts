@@ -21,6 +21,9 @@ export const Context = createContext<IContext | null>(null);
 /** The directory of the session around a component: paths below it are shown relative to it. */
 export const Directory = createContext('');
 
+/** The id of the session around a component. */
+export const Session = createContext('');
+
 export function useCodecast(): IContext {
   const context = useContext(Context);
   if (!context) {

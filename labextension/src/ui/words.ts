@@ -47,6 +47,7 @@ export function promptWord(state: string, trans: TranslationBundle): string {
     case 'stored':
       return trans.__('waits for the machine');
     case 'delivered':
+      return trans.__('delivered');
     case 'queued':
       return trans.__('queued');
     case 'running':
@@ -56,7 +57,7 @@ export function promptWord(state: string, trans: TranslationBundle): string {
     case 'cancelled':
       return trans.__('cancelled');
     case 'unknown':
-      return trans.__('nobody can tell whether it was taken');
+      return trans.__('nobody can tell whether the CLI took it');
     default:
       return state;
   }
