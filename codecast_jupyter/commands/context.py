@@ -45,7 +45,8 @@ class Context:
     and takes it away when it is empty; None where nobody would see it.
 
     `cwd` and `home` are directories of this computer, meant where a command takes a directory
-    of the machine `local`. `read_input` gives what was piped in; None on surfaces without standard input.
+    of the machine `local`. `read_input` gives what was piped in; None on surfaces
+    without standard input.
     """
 
     def __init__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +18,7 @@ from .words import name, one_line
 Json = Mapping[str, Any]
 FAMILY = "Sessions"
 ENDED = ("stopped", "failed")
+ANSWER_WITHIN = 3.0  # seconds in which a CLI says whether it takes a setting
 TAIL = 200  # events shown before the live ones
 
 
@@ -214,15 +217,63 @@ async def rename(context: Context, values: Values) -> Result:
 
 
 async def mode(context: Context, values: Values) -> Result:
-    session = await find(context, values["session"])
-    session = await context.client.update_session(session["id"], mode=values["mode"])
-    return Done(f"Told {name(session)} to work in mode {values['mode']}.", {"session": session})
+    return await _set(context, values["session"], "mode", values["mode"])
 
 
 async def model(context: Context, values: Values) -> Result:
-    session = await find(context, values["session"])
-    session = await context.client.update_session(session["id"], model=values["model"])
-    return Done(f"Told {name(session)} to use {values['model']}.", {"session": session})
+    return await _set(context, values["session"], "model", values["model"])
+
+
+async def _set(context: Context, wanted: str, what: str, value: str) -> Result:
+    """Set it, and wait a moment for what the CLI says to it: its own word counts.
+
+    Raises CodecastError when the CLI refuses.
+    """
+    before = await find(context, wanted)
+    id = before["id"]
+    await context.client.update_session(id, **{what: value})
+    taken = await _taken(context, id, int(before.get("last_seq") or 0), what, value)
+    session = await context.client.session(id)
+    does = f"works in mode {value}" if what == "mode" else f"uses {value}"
+    if taken:
+        words = f"{name(session)} {does} now."
+    elif _setting((session.get("state") or {}), what) == value:
+        taken, words = True, f"{name(session)} {does}."
+    else:
+        words = (
+            f"{name(session)} was told, but its CLI has not said yet whether it {does}:"
+            f" `codecast show {name(session)}` tells later."
+        )
+    return Done(words, {"session": session, "taken": taken or None})
+
+
+async def _taken(context: Context, session: str, after: int, what: str, value: str) -> bool:
+    """Whether the CLI says within ANSWER_WITHIN that it took a setting. Raises what refuses it."""
+
+    async def hear() -> bool:
+        events: Any = context.client.events(session, after=after)
+        async with contextlib.aclosing(events):
+            async for event in events:
+                kind = event.get("type")
+                if kind == "config_option_update" and _setting(event, what) == value:
+                    return True
+                if kind == "notice" and event.get("level") == "error" and value in event["text"]:
+                    raise CodecastError(
+                        "not_supported", str(event["text"]), "It goes on as it was."
+                    )
+        return False
+
+    try:
+        return await asyncio.wait_for(hear(), ANSWER_WITHIN)
+    except asyncio.TimeoutError:
+        return False
+
+
+def _setting(told: Json, what: str) -> Any:
+    """The mode or model in an event's fields, or in a session's state."""
+    if what == "mode":
+        return told.get("class", told.get("mode"))
+    return ((told.get("settings") or {}).get("model") or {}).get("value")
 
 
 COMMANDS = (

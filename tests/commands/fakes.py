@@ -252,6 +252,13 @@ class FakeClient:
     async def update_session(self, session: str, **fields: Any) -> Json:
         found = self._find(session)
         found.fixed.update(fields)
+        if "silent" in fields.values():
+            return found.json()
+        if "refused" in fields.values():
+            await found.emit("notice", level="error", text="No word of this.")
+            await found.emit("notice", level="error", text="It did not take refused: unknown.")
+        elif "model" in fields:
+            await found.emit("config_option_update", settings={"model": {"value": fields["model"]}})
         if "mode" in fields:
             await found.emit(
                 "config_option_update",

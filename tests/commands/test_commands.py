@@ -11,7 +11,7 @@ from rich.console import Console
 
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter import cli, serving
-from codecast_jupyter.commands import results
+from codecast_jupyter.commands import results, sessions
 from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.render import markdown, terminal
 from codecast_jupyter.commands.sessions import place
@@ -316,3 +316,30 @@ def test_long_values_fit_a_narrow_terminal() -> None:
     out = io.StringIO()
     Console(file=out, width=60).print(terminal.render(results.Sessions([session])))
     assert all(len(line) <= 60 for line in out.getvalue().splitlines())
+
+
+async def test_a_setting_is_told_as_the_cli_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FakeClient()
+    client.add()
+    done = await run(client, "mode brave-otter plan")
+    assert done.words == "brave-otter works in mode plan now." and done.data["taken"] is True
+    done = await run(client, "model brave-otter big")
+    assert done.words == "brave-otter uses big now." and done.data["taken"] is True
+    with pytest.raises(CodecastError) as refused:
+        await run(client, "model brave-otter refused")
+    assert refused.value.message == "It did not take refused: unknown."
+    monkeypatch.setattr(sessions, "ANSWER_WITHIN", 0.05)
+    done = await run(client, "model brave-otter silent")
+    assert "has not said yet whether it uses silent" in done.words
+    assert done.data["taken"] is None
+
+
+async def test_a_setting_that_was_so_before_is_said_to_be_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "ANSWER_WITHIN", 0.05)
+    client = FakeClient()
+    settings = {"model": {"value": "silent"}}
+    await client.add().emit("config_option_update", settings=settings)
+    done = await run(client, "model brave-otter silent")
+    assert done.words == "brave-otter uses silent." and done.data["taken"] is True
