@@ -27,6 +27,7 @@ class RecordingHost:
         self.problem: CodecastError | None = None
         self.state = state.initial()
         self.broken: list[str] = []  # promises
+        self._seq = 0  # a test may forget events
         self._turn = 0
         self._open_turn: int | None = None
         self._requests: set[str] = set()
@@ -44,7 +45,8 @@ class RecordingHost:
             self.broken.append(f"{problem}: {str(event)[:300]}")
             raise
         self.events.append(event)
-        state.apply(self.state, len(self.events), float(len(self.events)), type, fields)
+        self._seq += 1
+        state.apply(self.state, self._seq, float(self._seq), type, fields)
 
     def send(self, line: bytes) -> None:
         assert b"\n" not in line

@@ -22,6 +22,7 @@ from .lines import clip, encode, obj, parse, text_of
 from .quirks import quirks
 
 QUIET = 2.0  # seconds of silence that end a turn the agent began by itself
+SILENCE = 30.0  # seconds without a word in a turn after which a person is told why that may be
 AUTH_REQUIRED = -32000
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
@@ -55,6 +56,8 @@ class AcpAdapter:
         self._prompted = False  # the open turn has a prompt whose answer ends it
         self._interrupted = False
         self._hush: Callable[[], None] = _nothing  # disarms the quiet timer
+        self._heard = 0.0  # when the agent last said anything
+        self._relax: Callable[[], None] = _nothing  # disarms the silence timer
 
     # ---- starting ----
 
@@ -208,6 +211,21 @@ class AcpAdapter:
 
         blocks = [acp_content.prompt_block(block) for block in prompt.content]
         self._call("session/prompt", {"sessionId": self._native, "prompt": blocks}, done)
+        if self._quirks.silent_retries:
+            self._heard = time.monotonic()
+            self._relax = self._host.after(SILENCE, self._silent)
+
+    def _silent(self) -> None:
+        """Tell once a turn that nothing comes, where nothing else says why."""
+        left = self._heard + SILENCE - time.monotonic()
+        if left > 0 or self._requests.waiting() or self._content.busy():
+            self._relax = self._host.after(max(left, 1.0), self._silent)
+            return
+        text = (
+            "No word from %s for %d s: it may be trying again, which it does without telling."
+            " Interrupt the turn to end that."
+        )
+        self._host.emit("notice", level="warning", text=text % (self.cli, SILENCE))
 
     def steer(self, prompt: Prompt) -> None:
         raise CodecastError(
@@ -219,7 +237,7 @@ class AcpAdapter:
     def interrupt(self) -> None:
         if self._turn is None:
             return
-        self._interrupted = True
+        self._interrupted = self._content.interrupted = True
         self._send({"method": "session/cancel", "params": {"sessionId": self._native}})
         # some agents end the turn only when their open request is answered
         self._requests.withdraw("the turn was interrupted", tell=True)
@@ -236,7 +254,8 @@ class AcpAdapter:
 
     def _end_turn(self, reason: str, **fields: Any) -> None:
         self._hush()
-        self._hush = _nothing
+        self._relax()
+        self._hush = self._relax = _nothing
         self._requests.withdraw("the turn has ended", tell=True)
         self._content.end_turn()
         turn, self._turn = self._turn, None
@@ -259,6 +278,8 @@ class AcpAdapter:
         if reason not in REASONS:
             fields["raw"] = result
             reason = "end_turn"
+        if reason == "end_turn" and self._interrupted and not self._content.spoke:
+            reason = "cancelled"  # before anything came of it
         self._end_turn(reason, **fields)
 
     # ---- settings ----
@@ -341,6 +362,7 @@ class AcpAdapter:
     # ---- the wire ----
 
     def line(self, line: bytes) -> None:
+        self._heard = time.monotonic()
         message = parse(self._host, line)
         if message is None:
             return
@@ -460,8 +482,9 @@ class AcpAdapter:
         """Our Problem of a JSON-RPC error; agents put an HTTP status into its code."""
         code = error.get("code")
         message = _message(error)
+        name = obj(error.get("data")).get("errorName")  # OpenCode's
         status = code if isinstance(code, int) and 400 <= code < 600 else None
-        if code == AUTH_REQUIRED or status in (401, 403):
+        if code == AUTH_REQUIRED or status in (401, 403) or name == "ProviderAuthError":
             problem: Dict[str, Any] = {
                 "code": "not_logged_in",
                 "message": "%s is not logged in" % self.cli,
@@ -470,6 +493,8 @@ class AcpAdapter:
             }
         else:
             problem = {"code": "model_error", "message": clip(message, 2000)}
+            if name == "APIError":  # whatever the model's server refused; its status is not told
+                problem["hint"] = "If it is the login that was refused: " + self._quirks.login_hint
         if status is not None:
             problem["status"] = status
             problem["retryable"] = status in (408, 409, 429) or status >= 500

@@ -5,7 +5,7 @@ unified diffs, chunks get a message id where the agent gives none, and a tool ca
 left open is closed with its turn. What has no field of ours stays in `raw`.
 """
 
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import diffs
 from .acp_settings import Settings
@@ -27,7 +27,9 @@ class Content:
         self._host = host
         self._quirks = quirks
         self._settings = settings
-        self._open: Set[str] = set()  # tool calls that have not ended
+        self._open: Dict[str, str] = {}  # tool calls that have not ended, and their kinds
+        self.spoke = False  # the turn has content
+        self.interrupted = False  # the turn was
         self._turn = 0
         self._count = 0
         self._last = ""  # type of the last chunk, while nothing came between
@@ -35,12 +37,17 @@ class Content:
     def begin_turn(self, turn: int) -> None:
         """Message ids of this turn begin with its number, so they are unique in the session."""
         self._turn, self._count, self._last = turn, 0, ""
+        self.spoke = self.interrupted = False
 
     def end_turn(self) -> None:
         """Close the tool calls the agent left open: nothing will."""
         for call in sorted(self._open):
             self._host.emit("tool_call_update", call=call, status="failed")
         self._open.clear()
+
+    def busy(self) -> bool:
+        """Whether a tool call is open."""
+        return bool(self._open)
 
     def is_output(self, update: Dict[str, Any]) -> bool:
         """Whether an update is part of a turn (and not of the agent's settings)."""
@@ -55,10 +62,12 @@ class Content:
         """Emit what one update says."""
         kind = text_of(update.get("sessionUpdate"))
         if kind in CHUNKS:
+            self.spoke = True
             self._chunk(kind, update)
             return
         if kind in ("tool_call", "tool_call_update"):
             self._last = ""
+            self.spoke = True
             self._tool(kind, update)
             return
         step = {
@@ -143,10 +152,13 @@ class Content:
             fields.setdefault("title", call)
             fields.setdefault("kind", "other")
             fields.setdefault("status", "pending")
+        what = fields.get("kind") or self._open.get(call, "")
         if fields.get("status") in ("completed", "failed"):
-            self._open.discard(call)
+            self._open.pop(call, None)
+            if self.interrupted and what == "execute":
+                fields["status"] = "failed"  # a killed command, which some call completed
         elif kind == "tool_call" or "status" in fields:
-            self._open.add(call)
+            self._open[call] = what
         if left:
             fields["raw"] = left
         self._host.emit(kind, call=call, **fields)

@@ -128,6 +128,10 @@ class Requests:
         del self._open[request]
         self._reply(entry.native, result)
 
+    def waiting(self) -> bool:
+        """Whether a person is asked something."""
+        return bool(self._open)
+
     def cancelled(self, native: Any) -> None:
         """The agent itself takes a request back (`$/cancel_request`)."""
         for request, entry in list(self._open.items()):

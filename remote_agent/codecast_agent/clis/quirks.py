@@ -25,6 +25,7 @@ class Quirks(NamedTuple):
     hidden: Tuple[str, ...] = ()  # answer text that begins so is the agent talking to itself
     reject_ends_turn: bool = False  # a refused permission stops the agent
     environment: Callable[[Launch], Dict[str, str]] = lambda launch: {}  # beyond `env`
+    silent_retries: bool = False  # a failing request is tried again without a word
     mode_by_start: bool = False  # another mode needs another start
     before_start: Callable[[Launch], None] = lambda launch: None
     before_load: Callable[[Launch], None] = lambda launch: None  # before session/load
@@ -46,6 +47,7 @@ _QUIRKS: Dict[str, Quirks] = {
         before_start=gemini_launch.drop_twins,
         before_load=gemini_launch.before_load,
         after_load=gemini_launch.drop_twins,
+        silent_retries=True,
         replay_settles=0.5,  # it goes on telling history after its answer
         login_hint="Run `gemini` once on that machine and sign in, or set GEMINI_API_KEY.",
     ),
@@ -55,6 +57,7 @@ _QUIRKS: Dict[str, Quirks] = {
         environment=opencode_launch.environment,
         mode_by_start=True,
         reject_ends_turn=True,
+        silent_retries=True,
         login_hint="Run `opencode auth login` on that machine.",
     ),
 }
