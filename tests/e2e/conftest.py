@@ -48,10 +48,14 @@ class Model:
         lines = [json.loads(line) for line in self._log.read_text().splitlines()]
         return [line for line in lines if line.get("session") == session]
 
-    def asked(self, marker: str) -> list[str]:
-        """Whole requests in which `marker` occurs, oldest first."""
-        texts = [path.read_text() for path in sorted(self._record.glob("*"))]
-        return [text for text in texts if marker in text]
+    def heard(self, marker: str) -> list[tuple[str, str]]:
+        """The conversation (role, text) of the last request whose prompts have `marker`."""
+        for path in sorted(self._record.iterdir(), reverse=True):
+            told = json.loads(path.read_text())["body"].get("messages", [])
+            texts = [(message["role"], text) for message in told for text in _texts(message)]
+            if any(marker in text for role, text in texts if role == "user"):
+                return texts
+        raise AssertionError(f"the model was never told {marker!r}")
 
     def close(self) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -63,6 +67,14 @@ class Model:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _texts(message: dict[str, Any]) -> list[str]:
+    """Those of one message of the model's API."""
+    content = message["content"]
+    if isinstance(content, str):
+        return [content]
+    return [block["text"] for block in content if block.get("type") == "text"]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,9 @@ def test_the_end_ends_background_children_too(far: World, project: Path, end: st
     id = talk.prompt("slow:600:100")
     talk.wait_text("token3 ")
 
+    began = time.monotonic()
     getattr(talk, end)()
+    assert time.monotonic() - began < 10, "a stop is no matter of patience"
     assert not living(cli)
     assert not [pid for pid in sleepers if living(pid)]
     assert_nothing_left(talk.id)
