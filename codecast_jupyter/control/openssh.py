@@ -129,12 +129,46 @@ def explain(resolved: Resolved, status: int | None, words: str) -> CodecastError
     return None
 
 
-async def offered_key(resolved: Resolved, error: CodecastError) -> CodecastError:
-    """`error` (`unknown_host_key`) with the key the host shows, so that it can be accepted.
+async def check_hop(hop: Resolved) -> None:
+    """Whether the `ssh` that goes through a jump host knows it: it could neither ask nor say which.
 
-    `ssh` itself fetches it, over whatever proxies lead there, into a throw-away file; no
-    authentication is tried.
+    Raises HostKeyRefused with the key to accept.
     """
+    known = host_keys.look_up(hop)
+    strict = hop.get("stricthostkeychecking", "ask") in ("ask", "yes", "true")
+    elsewhere = hop.get("knownhostscommand", "none") != "none" or hop.get(
+        "verifyhostkeydns", "no"
+    ) not in ("no", "false")
+    if known.trusted or known.authorities or elsewhere or not strict:
+        return
+    key = await _shown_key(hop)
+    refused = None if key is None else host_keys.judge(hop, known, key)
+    if key is not None and refused is not None:
+        raise HostKeyRefused(refused, OfferedKey(hop, key))
+
+
+def changed_at(hops: list[Resolved], error: CodecastError) -> Resolved | None:
+    """The jump host whose key has changed, by what `ssh` says."""
+    found = re.search(r"host key for (\S+) has changed", error.detail, re.IGNORECASE)
+    if error.code != "changed_host_key" or found is None:
+        return None
+    names = {host_keys.host_name(hop.known_as, hop.port): hop for hop in hops}
+    return names.get(found[1].lower())
+
+
+async def offered_key(resolved: Resolved, error: CodecastError) -> CodecastError:
+    """`error` (`unknown_host_key`) with the key the host shows, so that it can be accepted."""
+    key = await _shown_key(resolved)
+    if key is None:
+        return error
+    refused = host_keys.judge(resolved, host_keys.KnownKeys(), key)
+    assert refused is not None
+    return HostKeyRefused(refused, OfferedKey(resolved, key))
+
+
+async def _shown_key(resolved: Resolved) -> asyncssh.SSHKey | None:
+    """The key a host shows. `ssh` itself fetches it, over whatever proxies lead there, into a
+    throw-away file; no authentication is tried."""
     with tempfile.TemporaryDirectory(prefix="codecast-") as directory:
         file = Path(directory) / "known_hosts"
         argv = arguments(
@@ -168,8 +202,5 @@ async def offered_key(resolved: Resolved, error: CodecastError) -> CodecastError
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
     for line in lines:
         with contextlib.suppress(asyncssh.KeyImportError, ValueError):
-            key = asyncssh.import_public_key(" ".join(line.split()[1:3]))
-            refused = host_keys.judge(resolved, host_keys.KnownKeys(), key)
-            assert refused is not None
-            return HostKeyRefused(refused, OfferedKey(resolved, key))
-    return error
+            return asyncssh.import_public_key(" ".join(line.split()[1:3]))
+    return None

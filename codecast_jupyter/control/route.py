@@ -110,6 +110,12 @@ class SshRoute:
 
     async def _through_openssh(self, resolved: Resolved, progress: Progress, why: str) -> Link:
         self.pipe, self.why = "openssh", why
+        hops = await ssh.hops(resolved, self.context)
+        for hop in hops:
+            try:
+                await openssh.check_hop(hop)
+            except CodecastError as error:
+                raise ssh.at_hop(error, hop, resolved) from None
         progress(f"connecting to {resolved.hostname} with `ssh`")
         try:
             booted = await bootstrap.boot(
@@ -118,5 +124,9 @@ class SshRoute:
         except CodecastError as error:
             if error.code == "unknown_host_key":
                 raise await openssh.offered_key(resolved, error) from None
+            changed = openssh.changed_at(hops, error)
+            if changed is not None:
+                again = openssh.explain(changed, 255, error.detail)
+                raise ssh.at_hop(again or error, changed, resolved) from None
             raise
         return await Link.open(booted, self.hub)

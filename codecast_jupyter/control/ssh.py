@@ -138,17 +138,12 @@ async def _connect(
         jump = resolved.proxy_jump
         if jump:
             if depth >= MAX_HOPS:
-                raise CodecastError(
-                    "bad_request",
-                    f"The way to {resolved.name} has more than {MAX_HOPS} hops.",
-                    "Look for a ProxyJump that leads back to itself.",
-                    jump,
-                )
+                raise too_many_hops(resolved, jump)
             hop = await last_hop(jump, context)
             try:
                 first = await _connect(hop, context, ask, tcp_timeout, depth + 1)
             except CodecastError as error:
-                raise _at_hop(error, hop, resolved) from None
+                raise at_hop(error, hop, resolved) from None
         tunnel = first.connection if first is not None else None
         made = await _login(resolved, context, ask, tunnel, tcp_timeout)
         if first is not None:
@@ -171,7 +166,26 @@ async def last_hop(jump: str, context: Context) -> Resolved:
     )
 
 
-def _at_hop(error: CodecastError, hop: Resolved, target: Resolved) -> CodecastError:
+async def hops(resolved: Resolved, context: Context) -> list[Resolved]:
+    """The jump hosts on the way, the nearest first. Raises CodecastError `bad_request`."""
+    found: list[Resolved] = []
+    while jump := (found[0] if found else resolved).proxy_jump:
+        if len(found) >= MAX_HOPS:
+            raise too_many_hops(resolved, jump)
+        found.insert(0, await last_hop(jump, context))
+    return found
+
+
+def too_many_hops(resolved: Resolved, jump: str) -> CodecastError:
+    return CodecastError(
+        "bad_request",
+        f"The way to {resolved.name} has more than {MAX_HOPS} hops.",
+        "Look for a ProxyJump that leads back to itself.",
+        jump,
+    )
+
+
+def at_hop(error: CodecastError, hop: Resolved, target: Resolved) -> CodecastError:
     """Say where on the way it happened; the error stays what it is."""
     start = "On the way to "
     if not error.message.startswith(start):

@@ -180,3 +180,46 @@ async def test_open_connection_of_the_person_is_used_when_keys_fail(
     finally:
         master.terminate()
         master.wait()
+
+
+async def test_unknown_key_of_a_jump_host_is_told_as_its_own_and_accepted(
+    machines: Machines, client: Client, start_sshd: Start
+) -> None:
+    outer = start_sshd("outer", trust=False)
+    inner = start_sshd("inner", trust=False, lines=["ProxyJump outer"])
+    target = start_sshd("gpu", trust=False, lines=["ProxyJump inner"])
+    machine = forced(machines)
+    for server, name in ((outer, "outer"), (inner, "inner"), (target, "gpu")):
+        error = machine.error or await refusal(machine)
+        assert error.code == "unknown_host_key"
+        assert error.data["name"] == name and error.data["port"] == server.port
+        assert error.data["fingerprint"] == server.fingerprint()
+        at_hop = f"On the way to gpu, at the jump host {name}: "
+        assert error.message.startswith(at_hop) is (name != "gpu")
+        await machine.accept_host_key(server.fingerprint())
+    assert machine.state == "online" and machine.to_json()["pipe"] == "openssh"
+    lines = [server.known_hosts_line() for server in (outer, inner, target)]
+    assert client.known_hosts.read_text() == "".join(lines)
+
+
+async def test_changed_key_of_a_jump_host_is_told_as_its_own(
+    machines: Machines, client: Client, start_sshd: Start, place: Path
+) -> None:
+    outer = start_sshd("outer", trust=False)
+    target = start_sshd("gpu", trust=False, lines=["ProxyJump outer"])
+    other = Path(f"{keygen(place / 'other')}.pub").read_text().split()
+    client.known_hosts.write_text(
+        f"[127.0.0.1]:{outer.port} {other[0]} {other[1]}\n{target.known_hosts_line()}"
+    )
+    error = await refusal(forced(machines))
+    assert error.code == "changed_host_key"
+    assert error.message.startswith("On the way to gpu, at the jump host outer: ")
+    assert str(outer.port) in error.message and str(outer.port) in error.hint
+
+
+async def test_jump_host_whose_key_the_person_lets_pass_is_not_asked_about(
+    machines: Machines, client: Client, start_sshd: Start
+) -> None:
+    start_sshd("outer", trust=False, lines=["StrictHostKeyChecking accept-new"])
+    start_sshd("gpu", lines=["ProxyJump outer"])
+    await forced(machines).link()
