@@ -222,6 +222,30 @@ export interface IUsageUpdateEvent extends IRecord {
 }
 
 /**
+ * The whole budget, each time: US dollars, turns, and minutes in which a turn ran and nobody was
+ * waited for. What is absent is unlimited. It lifts `budget_reached`.
+ */
+export interface IBudgetUpdateEvent extends IRecord {
+  type: 'budget_update';
+  max_cost?: number;
+  max_turns?: number;
+  max_minutes?: number;
+  by?: string;
+  where?: string;
+}
+
+/**
+ * `limit` is max_cost, max_turns or max_minutes. The session is `paused`: the running turn is
+ * interrupted, no prompt is begun, what waits stays queued, until the budget is raised.
+ */
+export interface IBudgetReachedEvent extends IRecord {
+  type: 'budget_reached';
+  limit: string;
+  value: number;
+  max: number;
+}
+
+/**
  * The CLI's process: `starting`, `ready`, `exited` (by itself or killed: the next prompt resumes
  * it), `stopped` (by a person) or `failed` (it never became ready).
  */
@@ -365,6 +389,8 @@ export type SessionEvent =
   | IConfigOptionUpdateEvent
   | ISessionInfoUpdateEvent
   | IUsageUpdateEvent
+  | IBudgetUpdateEvent
+  | IBudgetReachedEvent
   | ISessionStateEvent
   | ITurnStartedEvent
   | ITurnEndedEvent

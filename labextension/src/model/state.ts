@@ -25,7 +25,15 @@ export type OpenRequest = Omit<
 };
 
 /** What a person is told. */
-export type Status = 'starting' | 'idle' | 'running' | 'waiting' | 'exited' | 'stopped' | 'failed';
+export type Status =
+  'starting' | 'idle' | 'running' | 'waiting' | 'paused' | 'exited' | 'stopped' | 'failed';
+
+/** What a session may spend: US dollars, turns, minutes. */
+export interface IBudget {
+  max_cost?: number;
+  max_turns?: number;
+  max_minutes?: number;
+}
 
 /** See `initial` of the Python twin for the meaning of every field. */
 export interface ISessionState {
@@ -49,6 +57,9 @@ export interface ISessionState {
   cost_usd: number;
   context_used: number | null;
   context_size: number | null;
+  worked: { seconds: number; since: number | null };
+  budget: IBudget;
+  over_budget: { limit: string; value: number; max: number } | null;
   error: IProblem | null;
   background: { [task: string]: string };
   updated: number;
@@ -77,6 +88,9 @@ export function initial(): ISessionState {
     cost_usd: 0,
     context_used: null,
     context_size: null,
+    worked: { seconds: 0, since: null },
+    budget: {},
+    over_budget: null,
     error: null,
     background: {},
     updated: 0
@@ -92,6 +106,7 @@ export function apply(state: ISessionState, event: SessionEvent): void {
   state.updated = event.time;
   if (step(state, event)) {
     state.status = status(state);
+    clock(state, event);
   }
 }
 
@@ -106,7 +121,23 @@ export function status(state: ISessionState): Status {
   if (state.turn) {
     return 'running';
   }
+  if (state.over_budget && (state.process === 'ready' || state.process === 'exited')) {
+    return 'paused';
+  }
   return state.process === 'ready' ? 'idle' : (state.process as Status);
+}
+
+/** Count the time in which a turn ran and nobody was waited for; see the Python twin. */
+function clock({ worked, turn, requests }: ISessionState, event: SessionEvent): void {
+  const runs = turn !== null && Object.keys(requests).length === 0;
+  if (runs && worked.since === null) {
+    worked.since = event.time;
+  } else if (!runs && worked.since !== null) {
+    const elapsed = Math.max(0, event.time - worked.since);
+    const duration = 'duration' in event ? event.duration : undefined;
+    worked.seconds += typeof duration === 'number' ? Math.min(elapsed, duration) : elapsed;
+    worked.since = null;
+  }
 }
 
 /** Whether the event meant anything to the state. */
@@ -165,6 +196,18 @@ function step(state: ISessionState, event: SessionEvent): boolean {
       return true;
     case 'usage_update':
       copy(event, state, ['usage', 'cost_usd', 'context_used', 'context_size']);
+      return true;
+    case 'budget_update':
+      state.budget = {};
+      for (const limit of ['max_cost', 'max_turns', 'max_minutes'] as const) {
+        if (typeof event[limit] === 'number') {
+          state.budget[limit] = event[limit];
+        }
+      }
+      state.over_budget = null;
+      return true;
+    case 'budget_reached':
+      state.over_budget = { limit: event.limit, value: event.value, max: event.max };
       return true;
     case 'available_commands_update':
       state.commands = event.commands ?? [];

@@ -29,7 +29,8 @@ COMMON: Dict[str, str] = {
 STRUCTS: Dict[str, Spec] = {
     "Content": Spec(
         "A content block, ACP's: `type` text (text), image (data, mime_type) or resource_link"
-        " (uri).",
+        " (uri). The uri `attachment:DIGITS/NAME` is a file sent with the prompt, also of an"
+        " image then without data.",
         {
             "type": "string",
             "text?": "string",
@@ -193,6 +194,22 @@ EVENTS: Dict[str, Spec] = {
         },
     ),
     # control, ours
+    "budget_update": Spec(
+        "The whole budget, each time: US dollars, turns, and minutes in which a turn ran and nobody"
+        " was waited for. What is absent is unlimited. It lifts `budget_reached`.",
+        {
+            "max_cost?": "number",
+            "max_turns?": "integer",
+            "max_minutes?": "number",
+            "by?": "string",
+            "where?": "string",
+        },
+    ),
+    "budget_reached": Spec(
+        "`limit` is max_cost, max_turns or max_minutes. The session is `paused`: the running turn is"
+        " interrupted, no prompt is begun, what waits stays queued, until the budget is raised.",
+        {"limit": "string", "value": "number", "max": "number"},
+    ),
     "session_state": Spec(
         "The CLI's process: `starting`, `ready`, `exited` (by itself or killed: the next prompt"
         " resumes it), `stopped` (by a person) or `failed` (it never became ready).",

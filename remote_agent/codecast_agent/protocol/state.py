@@ -7,6 +7,7 @@ TypeScript twin (`labextension/src/model/state.ts`) passes the same cases
 
 from typing import Any, Callable, Dict, Mapping
 
+from .budget import LIMITS
 from .events import TERMINAL_PROMPT_STATES
 
 State = Dict[str, Any]
@@ -15,8 +16,8 @@ State = Dict[str, Any]
 def initial() -> State:
     """The state before the first event.
 
-    `status` is what a person is told: starting, idle, running, waiting (for an answer),
-    exited, stopped or failed. `prompts` holds those not yet ended, in order of arrival;
+    `status` is what a person is told: starting, idle, running, waiting (for an answer), paused
+    (a limit of its budget is reached), exited, stopped or failed. `prompts` holds those not yet ended, in order of arrival;
     `requests` the open ones.
     """
     return {
@@ -40,6 +41,9 @@ def initial() -> State:
         "cost_usd": 0.0,
         "context_used": None,
         "context_size": None,
+        "worked": {"seconds": 0.0, "since": None},  # while a turn ran and waited for nobody
+        "budget": {},  # max_cost, max_turns, max_minutes: see `protocol.budget`
+        "over_budget": None,  # the limit reached: {limit, value, max}
         "error": None,  # why the process or the last turn failed
         "background": {},
         "updated": 0.0,
@@ -56,6 +60,7 @@ def apply(state: State, seq: int, time: float, type: str, data: Mapping[str, Any
     if step is not None:
         step(state, time, data)
         state["status"] = status(state)
+        _clock(state, time, data)
 
 
 def status(state: State) -> str:
@@ -66,9 +71,29 @@ def status(state: State) -> str:
         return "waiting"
     if state["turn"] is not None:
         return "running"
+    if state["over_budget"] is not None and state["process"] in ("ready", "exited"):
+        return "paused"
     if state["process"] == "ready":
         return "idle"
     return str(state["process"])
+
+
+def _clock(state: State, time: float, data: Mapping[str, Any]) -> None:
+    """Count the time in which a turn ran and nobody was waited for.
+
+    The `duration` of a turn bounds what is counted: one that was found dead is ended late.
+    """
+    worked = state["worked"]
+    runs = state["turn"] is not None and not state["requests"]
+    if runs and worked["since"] is None:
+        worked["since"] = time
+    elif not runs and worked["since"] is not None:
+        elapsed = max(0.0, time - worked["since"])
+        duration = data.get("duration")
+        if isinstance(duration, (int, float)):
+            elapsed = min(elapsed, duration)
+        worked["seconds"] += elapsed
+        worked["since"] = None
 
 
 def _session_state(state: State, time: float, data: Mapping[str, Any]) -> None:
@@ -135,6 +160,15 @@ def _usage(state: State, time: float, data: Mapping[str, Any]) -> None:
             state[field] = data[field]
 
 
+def _budget(state: State, time: float, data: Mapping[str, Any]) -> None:
+    state["budget"] = {name: data[name] for name in LIMITS if data.get(name) is not None}
+    state["over_budget"] = None
+
+
+def _budget_reached(state: State, time: float, data: Mapping[str, Any]) -> None:
+    state["over_budget"] = {name: data.get(name) for name in ("limit", "value", "max")}
+
+
 def _commands(state: State, time: float, data: Mapping[str, Any]) -> None:
     state["commands"] = data.get("commands", [])
 
@@ -168,6 +202,8 @@ _STEPS: Dict[str, Callable[[State, float, Mapping[str, Any]], None]] = {
     "config_option_update": _config,
     "session_info_update": _info,
     "usage_update": _usage,
+    "budget_update": _budget,
+    "budget_reached": _budget_reached,
     "available_commands_update": _commands,
     "plan": _plan,
     "background": _background,
