@@ -100,11 +100,13 @@ def guess(found: List[Found], title: str, words: Set[str]) -> List[Found]:
     busy = at_work(words) if found else {}
     out = []
     for each in found:
-        for one in busy.get(os.path.realpath(each.cwd), []):
-            if one.started <= each.updated:
-                why = "%s (process %d) runs in its directory and may be writing it."
-                reason = why % (title, one.pid)
-                each = each._replace(live=Live(one.pid, one.program, one.started, reason))
+        there = busy.get(os.path.realpath(each.cwd), []) if each.cwd else []
+        # a program that starts itself anew is told by the first of its processes
+        one = min(there, key=lambda process: process.ticks, default=None)
+        if one is not None and one.started <= each.updated:
+            why = "%s (process %d) runs in its directory and may be writing it."
+            reason = why % (title, one.pid)
+            each = each._replace(live=Live(one.pid, one.program, one.started, reason))
         out.append(each)
     return out
 
