@@ -23,6 +23,7 @@ from .ssh_config import Resolved
 
 LOW_DISK = 1 << 30  # bytes free below which we warn
 SLOW = 0.5  # seconds of latency
+CLOCK_OFF = 5.0  # seconds between the clocks
 CALL_TIMEOUT = 60.0
 
 # The checks in order, with the errors of a connect that each of them explains.
@@ -36,7 +37,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "directory": ("no_place", "disk_full"),
     "agent": ("protocol_mismatch", "internal"),
 }
-AFTER = ("latency", "processes", "disk", "clis")
+AFTER = ("latency", "clock", "processes", "disk", "clis", "path")
 
 
 @dataclass(frozen=True)
@@ -165,27 +166,44 @@ def _connected(machine: Machine, link: Link) -> Iterator[Check]:
 
 
 async def _host(link: Link) -> list[Check]:
-    checks = [await _latency(link)]
+    checks = [*await _latency(link)]
     try:
         info = await link.call("host/info", {}, timeout=CALL_TIMEOUT)
         checks += _info(info)
     except CodecastError as error:
         checks += [*_failed("processes", error), Check("disk", "skipped", "No answer about it.")]
     try:
-        checks += _clis(await link.call("host/clis", {"refresh": True}, timeout=CALL_TIMEOUT))
+        clis = await link.call("host/clis", {"refresh": True}, timeout=CALL_TIMEOUT)
+        checks += [*_clis(clis), _path(clis)]
     except CodecastError as error:
-        checks += _failed("clis", error)
+        checks += [*_failed("clis", error), *_skipped("clis")]
     return checks
 
 
-async def _latency(link: Link) -> Check:
-    times = []
+async def _latency(link: Link) -> list[Check]:
+    times: list[tuple[float, float]] = []  # round trip, clock difference
     for number in range(5):
-        start = time.monotonic()
-        await link.call("ping", {"n": number}, timeout=CALL_TIMEOUT)
-        times.append(time.monotonic() - start)
+        start, asked = time.monotonic(), time.time()
+        answer = await link.call("ping", {"n": number}, timeout=CALL_TIMEOUT)
+        took = time.monotonic() - start
+        times.append((took, answer["time"] - (asked + took / 2)))
         await asyncio.sleep(0)
-    middle = sorted(times)[2]
+    times.sort()
+    return [_round_trip(times[2][0]), _clock(times[0][1])]  # the fastest tells the time best
+
+
+def _clock(ahead: float) -> Check:
+    if abs(ahead) <= CLOCK_OFF:
+        return Check("clock", "ok", f"Its clock and the server's are {abs(ahead):.1f} s apart.")
+    return Check(
+        "clock",
+        "warning",
+        f"Its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's.",
+        "Events carry the machine's time. Have its clock set, by `timedatectl set-ntp true`, say.",
+    )
+
+
+def _round_trip(middle: float) -> Check:
     message = f"A question is answered in {middle * 1000:.1f} ms (middle of 5)."
     if middle > SLOW:
         return Check("latency", "warning", message, "The line or the machine is slow.")
@@ -198,7 +216,8 @@ def _info(info: dict[str, Any]) -> Iterator[Check]:
             "processes",
             "warning",
             "The machine ends all processes of a user who logs out (KillUserProcesses).",
-            "Ask for `loginctl enable-linger` there; otherwise a lost link may end your sessions.",
+            "Run `loginctl enable-linger` there, and ask for KillUserProcesses=no (or your name in"
+            " KillExcludeUsers) in its logind.conf: otherwise a lost link may end your sessions.",
         )
     else:
         yield Check("processes", "ok", "What we start goes on when the connection ends.")
@@ -240,11 +259,34 @@ def _clis(clis: list[dict[str, Any]]) -> Iterator[Check]:
         name = f"cli {cli['cli']}"
         what = f"{cli.get('name', cli['cli'])} {cli.get('version') or '(version unknown)'}"
         where = f" at {cli['path']}" if cli.get("path") else ""
+        note = str(cli.get("note") or "")
+        if cli.get("untested"):
+            where += f", {cli['untested']} than {cli['tested']}, which Codecast is tested with"
         if cli.get("logged_in") is False:
             hint = str(cli.get("login_hint") or "Log in there.")
-            yield Check(name, "warning", f"{what}{where} is not logged in.", hint)
+            yield Check(name, "warning", f"{what}{where}, is not logged in.", hint, note)
+        elif cli.get("untested") == "older":
+            hint = f"Update it there: {cli.get('install')}" if cli.get("install") else "Update it."
+            yield Check(name, "warning", f"{what}{where}.", hint, note)
         else:
-            yield Check(name, "ok", f"{what}{where}.", detail=str(cli.get("note") or ""))
+            yield Check(name, "ok", f"{what}{where}.", detail=note)
+
+
+def _path(clis: list[dict[str, Any]]) -> Check:
+    """Where CLIs are found, if not on the PATH of a plain command."""
+    problem = next((cli["shell_problem"] for cli in clis if cli.get("shell_problem")), "")
+    by_shell = ", ".join(c["name"] for c in clis if c.get("found_by") == "shell")
+    by_place = ", ".join(c["name"] for c in clis if c.get("found_by") == "place")
+    words = []
+    if by_shell:
+        words.append(f"Only your login shell's PATH has {by_shell}: fine, CLIs get it.")
+    if by_place:
+        words.append(f"No PATH has {by_place}: found where installers put it.")
+    if problem:
+        hint = "Does `bash -lic true` (or your shell's like) end by itself in a moment there?"
+        return Check("path", "warning", problem, hint, "\n".join(words))
+    text = " ".join(words) or "Every CLI found is on the PATH of a plain command, too."
+    return Check("path", "ok", text)
 
 
 def _failed(name: str, error: CodecastError) -> list[Check]:

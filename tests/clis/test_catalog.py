@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -137,3 +138,62 @@ def test_a_cli_without_a_login_says_how(tmp_path: Path) -> None:
 def test_the_demo_is_always_there() -> None:
     (entry,) = [e for e in catalog.report() if e["cli"] == "demo"]
     assert entry["found"] and "no AI" in entry["name"]
+
+
+@pytest.mark.parametrize(
+    ("where", "by"), [(".local/bin", "place"), ("odd place", "shell"), ("plain", "path")]
+)
+def test_what_led_to_a_cli_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, by: str
+) -> None:
+    program(tmp_path / where / "claude")
+    (tmp_path / ".bash_profile").write_text('export PATH="$HOME/odd place:$PATH"\n')
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setenv("PATH", f"{tmp_path}/plain:/usr/bin:/bin")
+    (entry,) = [e for e in catalog.report() if e["cli"] == "claude"]
+    assert entry["found_by"] == by
+    monkeypatch.setenv("CODECAST_CLI_CLAUDE", str(tmp_path / where / "claude"))
+    (entry,) = [e for e in catalog.report() if e["cli"] == "claude"]
+    assert entry["found_by"] == "variable"
+
+
+def test_a_shell_that_cannot_be_asked_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".bash_profile").write_text("exit 3\n")
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    assert all("exit code 3" in entry["shell_problem"] for entry in catalog.report())
+    (tmp_path / ".bash_profile").write_text("true\n")
+    assert not any("shell_problem" in entry for entry in catalog.report())
+
+
+@pytest.mark.parametrize(
+    ("said", "untested"),
+    [
+        ("2.0.99 (Claude Code)", "older"),
+        ("2.1.3", "older"),
+        (catalog.CLIS["claude"].tested, None),
+        ("2.1.99999", None),
+        ("2.2.0-rc.1", "newer"),
+        ("3.0", "newer"),
+        ("0", None),
+    ],
+)
+def test_a_version_we_do_not_test_is_told(tmp_path: Path, said: str, untested: str | None) -> None:
+    program(tmp_path / ".local/bin/claude", f"#!/bin/sh\necho {said!r}\n")
+    (entry,) = [e for e in catalog.report() if e["cli"] == "claude"]
+    assert entry.get("untested") == untested
+    assert entry["tested"] == catalog.CLIS["claude"].tested
+
+
+def test_the_tested_versions_are_those_of_the_lock_file() -> None:
+    lock = json.loads((Path(__file__).parents[1] / "clis_lock/package.json").read_text())
+    named = {**lock["dependencies"], **lock["optionalDependencies"]}
+    for name, package in {
+        "claude": "@anthropic-ai/claude-code-linux-x64",
+        "codex": "@openai/codex-linux-x64",
+        "gemini": "@google/gemini-cli",
+        "opencode": "opencode-linux-x64",
+    }.items():
+        version = named[package].rpartition("@")[2].replace("-linux-x64", "")
+        assert catalog.CLIS[name].tested == version

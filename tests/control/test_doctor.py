@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,3 +142,70 @@ async def test_behind_a_jump_the_first_hop_is_dialled(real: Machines, start_sshd
     assert "first jump host gate" in checks["network"].message
     assert "through gate" in checks["settings"].message
     assert checks["agent"].status == "ok"
+
+
+async def test_clis_of_the_login_shell_alone_are_said_to_be_fine(
+    real: Machines, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "tools").mkdir()
+    claude = place / "tools" / "claude"
+    claude.write_text("#!/bin/sh\necho '2.0.1 (Claude Code)'\n")
+    claude.chmod(0o755)
+    (place / ".bash_profile").write_text(f"export PATH={place}/tools:$PATH ANTHROPIC_API_KEY=key\n")
+    for name, value in {"HOME": str(place), "SHELL": "/bin/bash", "PATH": "/usr/bin:/bin"}.items():
+        monkeypatch.setenv(name, value)
+    checks = await examine(real, "local")
+    assert checks["path"].status == "ok"
+    assert "login shell's PATH has Claude Code" in checks["path"].message
+    assert checks["cli claude"].status == "warning"
+    assert "2.0.1" in checks["cli claude"].message and "older than 2.1." in (
+        checks["cli claude"].message
+    )
+    assert "npm install" in checks["cli claude"].hint
+
+
+async def test_login_shell_that_fails_is_a_warning(
+    real: Machines, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / ".bash_profile").write_text("exit 3\n")
+    for name, value in {"HOME": str(place), "SHELL": "/bin/bash"}.items():
+        monkeypatch.setenv(name, value)
+    checks = await examine(real, "local")
+    assert checks["path"].status == "warning"
+    assert "exit code 3" in checks["path"].message and checks["path"].hint
+
+
+class Told:
+    """A link to a machine that says what a test wants."""
+
+    def __init__(self, ahead: float = 0.0, kills: bool = False) -> None:
+        self.ahead, self.kills = ahead, kills
+
+    async def call(self, method: str, params: Any = None, timeout: Any = None) -> Any:
+        return {
+            "ping": {"time": time.time() + self.ahead},
+            "host/info": {"kill_user_processes": self.kills, "disk": {"available": 1 << 40}},
+            "host/clis": [],
+        }[method]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(-42.0, "42 s behind the server's"), (3600.0, "3600 s ahead of")]
+)
+async def test_wrong_clock_is_told(ahead: float, words: str) -> None:
+    told = Told(ahead)
+    checks = {check.name: check for check in await doctor._host(told)}  # type: ignore[arg-type]
+    assert checks["clock"].status == "warning" and words in checks["clock"].message
+    assert "timedatectl" in checks["clock"].hint
+
+
+async def test_right_clock_and_living_processes_are_well() -> None:
+    checks = {check.name: check for check in await doctor._host(Told())}  # type: ignore[arg-type]
+    assert checks["clock"].status == checks["processes"].status == "ok"
+
+
+async def test_machine_that_ends_what_goes_on_says_what_to_do() -> None:
+    told = Told(kills=True)
+    checks = {check.name: check for check in await doctor._host(told)}  # type: ignore[arg-type]
+    assert checks["processes"].status == "warning"
+    assert "loginctl enable-linger" in checks["processes"].hint

@@ -35,6 +35,7 @@ class Cli(NamedTuple):
     keys: Tuple[str, ...] = ()  # environment variables that are a login
     files: Tuple[str, ...] = ()  # files below HOME that are a login
     login_hint: str = ""
+    tested: str = ""  # the version our tests run; a later one of its minor counts as tested too
 
 
 CLIS: Dict[str, Cli] = {
@@ -53,6 +54,7 @@ CLIS: Dict[str, Cli] = {
         ),
         (".claude/.credentials.json",),
         "Run `claude` once on that machine and use /login, or set ANTHROPIC_API_KEY there.",
+        "2.1.329",
     ),
     "codex": Cli(
         "Codex",
@@ -63,6 +65,7 @@ CLIS: Dict[str, Cli] = {
         ("OPENAI_API_KEY", "CODEX_API_KEY"),
         (".codex/auth.json",),
         "Run `codex login` on that machine, or set OPENAI_API_KEY there.",
+        "0.169.0",
     ),
     "gemini": Cli(
         "Gemini CLI",
@@ -73,6 +76,7 @@ CLIS: Dict[str, Cli] = {
         ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
         (".gemini/oauth_creds.json",),
         quirks("gemini").login_hint,
+        "0.61.0",
     ),
     "opencode": Cli(
         "OpenCode",
@@ -83,6 +87,7 @@ CLIS: Dict[str, Cli] = {
         ("OPENCODE_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY"),
         (".local/share/opencode/auth.json", ".config/opencode/opencode.json"),
         quirks("opencode").login_hint,
+        "1.18.33",
     ),
     "demo": Cli("Demo (no AI)", "", (), "acp", ""),
 }
@@ -93,7 +98,8 @@ _lock = threading.Lock()
 
 def report(refresh: bool = False) -> List[Dict[str, Any]]:
     """Every CLI: `[{cli, name, found, found_by?, path?, version?, logged_in?, login_hint?,
-    install?, note?, shell_problem?}]`.
+    install?, note?, shell_problem?, tested?, untested?}]`. `untested`: its version is older or
+    newer than what `tested` stands for.
 
     `logged_in` is what can be told from outside; absent where nothing can. `found_by` is what
     led to it: path (that of a plain command), shell (the login shell's PATH), place (a directory
@@ -190,17 +196,35 @@ def _entry(name: str, cli: Cli, env: Dict[str, str]) -> Dict[str, Any]:
     entry["found"] = path is not None
     if cli.protocol == "none":
         entry["note"] = "Known, but it cannot be started by Codecast yet."
+    entry["install"] = cli.install
     if path is None:
-        entry["install"] = cli.install
         return entry
     entry["path"] = path
     version = _version(path, env)
     if version:
         entry["version"] = version
+    if version and cli.tested:
+        entry["tested"] = cli.tested
+        untested = _untested(version, cli.tested)
+        if untested:
+            entry["untested"] = untested
     entry["logged_in"] = _logged_in(cli, env)
     if not entry["logged_in"]:
         entry["login_hint"] = cli.login_hint
     return entry
+
+
+def _untested(version: str, tested: str) -> Optional[str]:
+    """`older`, `newer`, or None within the tested range or where the version is no number."""
+    ours, theirs = (
+        [int(part) for part in text.split("-")[0].split(".") if part.isdigit()]
+        for text in (tested, version)
+    )
+    if len(theirs) < 2:
+        return None
+    if theirs < ours:
+        return "older"
+    return "newer" if theirs[:2] > ours[:2] else None
 
 
 def _demo() -> List[str]:

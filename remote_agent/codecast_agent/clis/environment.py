@@ -140,18 +140,19 @@ def _ask_shell() -> Tuple[Optional[Dict[str, str]], str]:
         return None, _fallen_back("%s cannot be run (%s)" % (shell, problem.strerror))
     assert process.stdout is not None
     out, late = _read_until(process.stdout.fileno(), mark.encode())
-    status = process.poll()
+    parts = out.split(mark.encode())
+    ended = len(parts) < 3 and not late
+    status = _exit_code(process) if ended else None
     # a start-up file may leave a child behind: end the whole group
     _end_group(process.pid)
     process.stdout.close()
     process.wait()
-    parts = out.split(mark.encode())
     if len(parts) < 3:
         if late:
             reason = "%s did not answer within %g seconds" % (shell, TIMEOUT)
         else:
             reason = "%s ended before it answered" % shell
-            reason += " (exit code %d)" % status if status and status > 0 else ""
+            reason += " (exit code %d)" % status if status else ""
         return None, _fallen_back(reason)
     found: Dict[str, str] = {}
     for entry in parts[1].lstrip(b"\r\n").split(b"\0"):
@@ -161,6 +162,15 @@ def _ask_shell() -> Tuple[Optional[Dict[str, str]], str]:
     if "PATH" not in found:
         return None, _fallen_back("%s has no PATH" % shell)
     return found, ""
+
+
+def _exit_code(process: "subprocess.Popen[bytes]") -> Optional[int]:
+    """Of a shell that has closed its output; None when it lives on or was killed."""
+    try:
+        status = process.wait(1.0)
+    except subprocess.TimeoutExpired:
+        return None
+    return status if status > 0 else None
 
 
 def _fallen_back(reason: str) -> str:
@@ -194,8 +204,11 @@ def _end_group(pid: int) -> None:
 
 
 def _path(path: str, home: str) -> str:
-    """`path`, with the well-known directories that exist and are not in it at its end."""
+    """`path`, and at its end what it lacks of the plain PATH and of well-known directories."""
     entries = [entry for entry in path.split(os.pathsep) if entry]
+    for entry in os.environ.get("PATH", "").split(os.pathsep):
+        if entry and entry not in entries:  # a profile may set PATH anew
+            entries.append(entry)
     for directory in _well_known(home):
         if directory not in entries and os.path.isdir(directory):
             entries.append(directory)
