@@ -1,6 +1,6 @@
 """Where things lie on a machine: roots, session directories, locks.
 
-    ROOT/hosts/<hostname>/sessions/<id>/  meta.json lock sup.sock sup.log journal/
+    ROOT/hosts/<hostname>/sessions/<id>/  meta.json lock sup.sock sup.log journal/ attachments/
 
 The hostname keeps apart the machines that share a home over the network. A session
 directory appears whole, by a rename, so its name is the proof that it was started; its lock
@@ -123,6 +123,7 @@ class Place:
         self.journal = path + "/journal"
         self.log = path + "/sup.log"
         self.socket = path + "/sup.sock"
+        self.attachments = path + "/attachments"
 
     @classmethod
     def create(

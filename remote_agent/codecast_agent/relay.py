@@ -15,7 +15,7 @@ import traceback
 from functools import partial
 from typing import Any, Callable, Dict, NoReturn, Optional
 
-from . import host, starting, system
+from . import files, host, starting, system
 from .journal import bounds
 from .links import LOST, Link
 from .login import LoginShell
@@ -71,6 +71,7 @@ class Relay:
             "session/remove": self._remove,
             "session/ack": self._ack,
             **host.methods(self._loop, self._registry, login, self._progress),
+            **files.methods(self._loop, self._registry),
         }
         for verb in FORWARDED:
             self._methods["session/" + verb] = partial(self._forward, verb)

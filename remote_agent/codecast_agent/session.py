@@ -7,7 +7,7 @@ What the session is now it reads from its ledger; the flags here are wishes abou
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple, cast
 
-from . import burial, prompts
+from . import attachments, burial, prompts
 from .clis.contract import Adapter, Host, Launch, Prompt
 from .life import LINE_LIMIT, Life
 from .loop import Call
@@ -87,9 +87,10 @@ class Session:
     def _give(self, id: str) -> None:
         adapter = self.life.adapter
         assert adapter is not None
-        prompt = Prompt(id, self.ledger.state["prompts"][id]["content"])
+        content = self.ledger.state["prompts"][id]["content"]
         self.scribe.record({"type": "prompt_state", "prompt": id, "state": "running"})
         try:
+            prompt = Prompt(id, attachments.resolve(self.place, content))
             self.guard(partial(adapter.prompt, prompt))
         except CodecastError as problem:
             self.scribe.record(prompts.failed(id, problem))

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any, Callable, Dict
 
-from . import prompts, requests
+from . import attachments, prompts, requests
 from .clis.contract import Adapter, Prompt
 from .protocol.errors import CodecastError
 from .protocol.events import MODES
@@ -85,7 +85,8 @@ class Verbs:
 
     def _steer(self, adapter: Adapter, prompt: Prompt, queued: Event) -> None:
         self._scribe.check_space()
-        emitted = self._session.capture(partial(adapter.steer, prompt))
+        given = Prompt(prompt.id, attachments.resolve(self._session.place, prompt.content))
+        emitted = self._session.capture(partial(adapter.steer, given))
         self._scribe.record(queued)
         self._scribe.record(
             {"type": "prompt_state", "prompt": prompt.id, "state": "running", "steered": True}

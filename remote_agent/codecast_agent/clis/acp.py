@@ -194,9 +194,9 @@ class AcpAdapter:
     def prompt(self, prompt: Prompt) -> None:
         self._replaying = False
         self._start_turn([prompt.id])
-        if any(block.get("type") == "image" for block in prompt.content) and not obj(
-            self._capabilities.get("promptCapabilities")
-        ).get("image"):
+        images = bool(obj(self._capabilities.get("promptCapabilities")).get("image"))
+        shown = [block for block in prompt.content if block.get("type") == "image"]
+        if not images and not all(block.get("uri") for block in shown):
             problem = CodecastError(
                 "not_supported", "%s takes no images" % self.cli, "Send the prompt without it."
             )
@@ -209,7 +209,7 @@ class AcpAdapter:
             if self._turn == turn:
                 self._prompt_done(result, error)
 
-        blocks = [acp_content.prompt_block(block) for block in prompt.content]
+        blocks = [acp_content.prompt_block(block, images) for block in prompt.content]
         self._call("session/prompt", {"sessionId": self._native, "prompt": blocks}, done)
         if self._quirks.silent_retries:
             self._heard = time.monotonic()

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from . import diffs
 from .acp_settings import Settings
 from .contract import Host
-from .lines import clip, many, obj, present, text_of, whole
+from .lines import clip, file_words, many, obj, present, text_of, whole
 from .quirks import Quirks
 
 KINDS = frozenset(
@@ -244,16 +244,22 @@ def content_block(value: Any) -> Optional[Dict[str, Any]]:
     return None
 
 
-def prompt_block(block: Dict[str, Any]) -> Dict[str, Any]:
-    """ACP's content block of ours."""
-    if block.get("type") == "image":
+def prompt_block(block: Dict[str, Any], images: bool = True) -> Dict[str, Any]:
+    """ACP's content block of ours; without `images`, one that is a file is named instead.
+
+    A file on the machine is named in words: agents differ in what they do with links, some send
+    whatever it is to the model.
+    """
+    uri = str(block.get("uri", ""))
+    if block.get("type") == "image" and (images or not uri):
         return {
             "type": "image",
             "data": block.get("data", ""),
             "mimeType": block.get("mime_type", "image/png"),
         }
+    if uri.startswith("file://"):
+        return {"type": "text", "text": file_words(block)}
     if block.get("type") == "resource_link":
-        uri = str(block.get("uri", ""))
         return {"type": "resource_link", "uri": uri, "name": block.get("name") or uri}
     return {"type": "text", "text": str(block.get("text", ""))}
 

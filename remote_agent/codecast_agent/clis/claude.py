@@ -20,7 +20,7 @@ from .claude_launch import MODES, native_mode, plan
 from .claude_requests import Requests
 from .claude_system import Settings, System
 from .contract import Answer, Host, Launch, Process, Prompt
-from .lines import clip, encode, first_line, obj, parse, present, text_of, whole
+from .lines import clip, encode, file_words, first_line, obj, parse, present, text_of, whole
 
 LOGIN_HINT = "Run `claude` once on that machine and use /login, or set ANTHROPIC_API_KEY there."
 HINTS = {
@@ -455,8 +455,7 @@ def _block(block: Dict[str, Any]) -> Dict[str, Any]:
         }
         return {"type": "image", "source": source}
     if block.get("type") == "resource_link":
-        uri = str(block.get("uri", ""))
-        return {"type": "text", "text": "@" + uri[7:] if uri.startswith("file://") else uri}
+        return {"type": "text", "text": file_words(block)}
     return {"type": "text", "text": str(block.get("text", ""))}
 
 

@@ -23,7 +23,7 @@ from .codex_news import News
 from .codex_requests import Requests
 from .codex_settings import FREEDOM, GUARDED, POLICIES, Settings
 from .contract import Answer, Host, Launch, Process, Prompt
-from .lines import clip, encode, many, obj, parse, text_of
+from .lines import clip, encode, file_words, many, obj, parse, text_of
 
 METHOD_NOT_FOUND = -32601
 IN_USE = "already has an active writer"
@@ -552,8 +552,7 @@ def _block(block: Dict[str, Any]) -> Dict[str, Any]:
         kind = block.get("mime_type") or "image/png"
         return {"type": "image", "url": "data:%s;base64,%s" % (kind, block.get("data", ""))}
     if block.get("type") == "resource_link":
-        uri = str(block.get("uri", ""))
-        return {"type": "text", "text": uri[7:] if uri.startswith("file://") else uri}
+        return {"type": "text", "text": file_words(block)}
     return {"type": "text", "text": str(block.get("text", ""))}
 
 

@@ -87,3 +87,12 @@ def whole(value: Any) -> Optional[int]:
 def present(**fields: Any) -> Dict[str, Any]:
     """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def file_words(block: Dict[str, Any]) -> str:
+    """A linked file as text, for CLIs that take text alone."""
+    uri = str(block.get("uri", ""))
+    if not uri.startswith("file://"):
+        return uri
+    path, kind = uri[7:], block.get("mime_type")
+    return "Attached file: %s%s" % (path, " (%s)" % kind if kind else "")
