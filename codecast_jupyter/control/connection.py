@@ -287,11 +287,11 @@ class Connection:
                         spare = None
             if link.closed.done():
                 break
+            silent.clear()
+            self._set("online", None)
             if spare is not None:
                 await _discard(spare)
                 spare = None
-            silent.clear()
-            self._set("online", None)
         why = link.closed.result()
         await link.close()
         self.current = None
@@ -367,8 +367,13 @@ async def _owned(task: asyncio.Task[Link]) -> Link:
 
 
 async def _discard(task: asyncio.Task[Link]) -> None:
-    """Stop an attempt, and close the link if it had just succeeded."""
-    task.cancel()
+    """Stop an attempt, and close the link if it had just succeeded.
+
+    Asked until it stops: `asyncio.wait_for` of Python 3.11 and older may swallow a cancellation.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1.0)
     with contextlib.suppress(asyncio.CancelledError, CodecastError):
         link = await task
         await link.close()

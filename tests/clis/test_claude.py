@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import uuid
 from pathlib import Path
@@ -257,10 +258,11 @@ def test_root_in_auto_mode_is_answered_by_us(code: Driver, project: Path) -> Non
 def test_auto_mode_is_claudes_own_for_everybody_else(
     code: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # pytest's own directories are root's alone
+    # pytest's own directories are root's alone, and so may be this checkout
     with tempfile.TemporaryDirectory(prefix="codecast-test-") as home:
         os.chown(home, NOBODY, NOBODY)
         code.cwd, code.env["HOME"], code.user = Path(home), home, NOBODY
+        code.command = [shutil.copy(code.command[0], home)]
         monkeypatch.setattr(claude_launch.os, "geteuid", lambda: NOBODY)
         code.start(mode="auto")
         assert code.is_ready and "bypassPermissions" in code.argv
