@@ -43,7 +43,17 @@ def loose_ends(ledger: Ledger, problem: CodecastError, reason: str = "error") ->
         for prompt in ledger.given()
     ]
     if turn is not None:
-        events.append({"type": "turn_ended", "turn": turn["turn"], "reason": reason, **ended})
+        # until its last sign of life: the supervisor may have died days ago
+        lasted = max(0.0, round(ledger.heard - turn["since"], 3))
+        events.append(
+            {
+                "type": "turn_ended",
+                "turn": turn["turn"],
+                "reason": reason,
+                "duration": lasted,
+                **ended,
+            }
+        )
     return events + prompts
 
 

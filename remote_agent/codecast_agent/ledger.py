@@ -37,6 +37,9 @@ _READ = frozenset(
         b"request_withdrawn",
         b"session_info_update",
         b"config_option_update",
+        b"usage_update",
+        b"budget_update",
+        b"budget_reached",
     ]
 )
 
@@ -47,7 +50,8 @@ class Ledger:
     `known` has every prompt ever accepted, `answers` and `withdrawn` every request that is
     over, `turn` the last number given to a turn, `taken` says whether the CLI has shown that
     it took the open turn's prompt, `steered` the prompts put into the open turn, `was_ready`
-    whether the CLI ever was.
+    whether the CLI ever was, `has_budget` whether a budget was ever said, `heard` when the last
+    event came (seconds since 1970).
     """
 
     def __init__(self) -> None:
@@ -59,12 +63,14 @@ class Ledger:
         self.taken = False
         self.steered: Set[str] = set()
         self.was_ready = False
+        self.has_budget = False
+        self.heard = 0.0
 
     @classmethod
     def read(cls, directory: str) -> "Ledger":
         """From the journal below `directory`."""
         ledger = cls()
-        seq = 0
+        seq = time_us = 0
         for seq, time_us, payload in scan(directory):
             kind = records.type_of(payload)
             if kind in _READ:
@@ -73,17 +79,21 @@ class Ledger:
             elif kind in _SIGNS:
                 ledger.taken = True
         ledger.state["seq"] = seq
+        ledger.heard = time_us / 1e6
         return ledger
 
     def apply(self, seq: int, time: float, type: str, data: Mapping[str, Any]) -> None:
         """Take one event."""
         state.apply(self.state, seq, time, type, data)
+        self.heard = time
         if type in SIGNS:
             self.taken = True
         if type == "prompt_state":
             self.known.add(str(data.get("prompt")))
             if data.get("steered"):
                 self.steered.add(str(data.get("prompt")))
+            elif data.get("steered") is False:  # the CLI keeps it for a turn of its own
+                self.steered.discard(str(data.get("prompt")))
         elif type == "turn_started":
             self.turn = max(self.turn, int(data.get("turn") or 0))
             self.taken = False
@@ -96,6 +106,8 @@ class Ledger:
             self.withdrawn.add(str(data.get("request")))
         elif type == "session_state" and data.get("state") == "ready":
             self.was_ready = True
+        elif type == "budget_update":
+            self.has_budget = True
 
     def waiting(self) -> List[str]:
         """The prompts the CLI was not given yet, in their order."""

@@ -38,6 +38,7 @@ FORWARDED = [
     "answer",
     "set_mode",
     "set_model",
+    "set_budget",
     "rename",
     "resume",
 ]

@@ -14,9 +14,11 @@ from .loop import Call
 from .places import Meta
 from .protocol.errors import CodecastError
 from .scribe import Event, Scribe
+from .spending import Spending
 from .waiter import Waiter
 
 Emitted = List[Tuple[str, Dict[str, Any]]]
+INTERRUPT_WITHIN = 3.0  # seconds, after which the CLI is killed instead
 
 
 class Session:
@@ -41,6 +43,7 @@ class Session:
         self._quiet = False  # a restart nobody needs to notice
         self._resumed = False
         self._captured: Optional[Emitted] = None
+        self.spending = Spending(self)
         scribe.stage = self
 
     # -- the stage of the scribe
@@ -62,13 +65,15 @@ class Session:
 
     def step(self) -> bool:
         ledger, life = self.ledger, self.life
-        if ledger.idle() and self.turn_waiters:
+        if ledger.idle() and (self.turn_waiters or self.escalation is not None):
             self.end_escalation()
             self._release(self.turn_waiters)
             self.turn_waiters = []
             return True
         if self.stopping is not None or not self.may_read():
             return False
+        if self.spending.mind():
+            return True
         if life.phase == "ready" and ledger.idle():
             waiting = ledger.waiting()
             if self.restart:
@@ -76,7 +81,7 @@ class Session:
                 self._quiet = self.wanted = True
                 life.end("restart")
                 return True
-            if waiting:
+            if waiting and not self.spending.over:
                 self._give(waiting[0])
                 return True
         if life.phase == "down" and self.wanted:
@@ -121,6 +126,24 @@ class Session:
             raise
         finally:
             self._captured = None
+
+    def interrupt(self) -> bool:
+        """End the running turn, by force after INTERRUPT_WITHIN; False when that is under way
+        or no CLI is ready."""
+        adapter = self.life.adapter
+        if adapter is None or self.life.phase != "ready" or self.escalation is not None:
+            return False
+        self.escalation = self.scribe.loop.after(INTERRUPT_WITHIN, self._escalate)
+        try:
+            self.guard(adapter.interrupt)
+        except CodecastError:
+            self.life.end("interrupt")
+        return True
+
+    def _escalate(self) -> None:
+        self.end_escalation()
+        if not self.ledger.idle():
+            self.act(partial(self.life.end, "interrupt"))
 
     # -- the host of an adapter
 
@@ -191,6 +214,7 @@ class Session:
     def _start_cli(self) -> None:
         self._resumed = self._native() is not None
         self.restart = False
+        self.spending.begin()
         if not self._quiet:
             self.scribe.record(
                 {"type": "session_state", "state": "starting", "resumed": self._resumed}
@@ -246,7 +270,7 @@ class Session:
             for id in self.ledger.waiting():
                 self.scribe.record(prompts.failed(id, problem))
         elif kind == "interrupt":
-            self.wanted = bool(self.ledger.waiting())
+            self.wanted = bool(self.ledger.waiting()) and not self.spending.over
         if not ours:
             state["error"] = problem.to_json()
         self.scribe.record(state)

@@ -9,6 +9,7 @@ from . import takeover
 from .links import LOST, Link
 from .login import LoginShell
 from .places import Meta, Place, check_id
+from .protocol import budget
 from .protocol.errors import CodecastError
 from .protocol.events import MODES
 from .protocol.wire import PROTOCOL
@@ -75,6 +76,7 @@ def read_meta(params: Params) -> "Tuple[Meta, List[str]]":
         raise CodecastError("bad_request", "A conversation's id is a text.")
     if params.get("history") and not native:
         raise CodecastError("bad_request", "Which conversation is to be imported?")
+    limits = budget.changed({}, budget.check(params.get("budget") or {}))
     cwd, made = directory(params.get("cwd") or "~", bool(params.get("create_directory")))
     meta = {
         "session": session,
@@ -84,6 +86,7 @@ def read_meta(params: Params) -> "Tuple[Meta, List[str]]":
         "cwd": cwd,
         "mode": mode,
         "env": env,
+        "budget": limits,
         "created": time.time(),
     }
     for name in ("model", "native", "name", "owner"):

@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict
 
 from . import attachments, prompts, requests
 from .clis.contract import Adapter, Prompt
+from .protocol import budget
 from .protocol.errors import CodecastError
 from .protocol.events import MODES
 from .scribe import Event
@@ -13,7 +14,6 @@ from .waiter import Waiter
 
 Params = Dict[str, Any]
 Verb = Callable[[Params, Waiter], None]
-INTERRUPT_WITHIN = 3.0  # seconds, after which the CLI is killed instead
 
 
 class Verbs:
@@ -31,6 +31,7 @@ class Verbs:
             "answer": self.answer,
             "set_mode": self.set_mode,
             "set_model": self.set_model,
+            "set_budget": self.set_budget,
             "rename": self.rename,
             "ready": self.ready,
             "resume": self.resume,
@@ -77,7 +78,7 @@ class Verbs:
                 self._steer(adapter, prompt, queued)
             else:
                 self._scribe.record_durably(queued)
-                if session.life.phase in ("down", "ending"):
+                if session.life.phase in ("down", "ending") and not session.spending.over:
                     session.wanted = True
         self._scribe.replies.append(
             partial(waiter.reply, {"state": "queued", "duplicate": duplicate})
@@ -116,20 +117,7 @@ class Verbs:
             self._done(waiter)
             return
         session.turn_waiters.append(waiter)
-        adapter = session.life.adapter
-        if adapter is None or session.life.phase != "ready" or session.escalation is not None:
-            return
-        session.escalation = session.scribe.loop.after(INTERRUPT_WITHIN, self._escalate)
-        try:
-            session.guard(adapter.interrupt)
-        except CodecastError:
-            session.life.end("interrupt")
-
-    def _escalate(self) -> None:
-        session = self._session
-        session.end_escalation()
-        if not self._ledger.idle():
-            session.act(partial(session.life.end, "interrupt"))
+        session.interrupt()
 
     def answer(self, params: Params, waiter: Waiter) -> None:
         session = self._session
@@ -171,6 +159,20 @@ class Verbs:
             session.restart = session.life.phase != "down"
             self._scribe.record({"type": "config_option_update", **shown})
         session.remember(**{name: value})
+
+    def set_budget(self, params: Params, waiter: Waiter) -> None:
+        """Change the limits that are named (a null takes one away). A raised budget lets what
+        waits go on."""
+        session = self._session
+        over = session.spending.over
+        change = budget.check(params.get("budget"))
+        limits = budget.changed(self._ledger.state["budget"], change)
+        self._scribe.record_durably({"type": "budget_update", **limits, **prompts.person(params)})
+        session.spending.changed()
+        session.remember(budget=limits)
+        if over and not session.spending.over and self._ledger.waiting():
+            session.wanted = session.wanted or session.life.phase in ("down", "ending")
+        self._done(waiter)
 
     def rename(self, params: Params, waiter: Waiter) -> None:
         name = params.get("name")

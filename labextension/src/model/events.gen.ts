@@ -1,6 +1,10 @@
 // Made by scripts/generate_types.py from codecast_agent.protocol.events: do not edit.
 
-/** A content block, ACP's: `type` text (text), image (data, mime_type) or resource_link (uri). */
+/**
+ * A content block, ACP's: `type` text (text), image (data, mime_type) or resource_link (uri). The
+ * uri `attachment:DIGITS/NAME` is a file sent with the prompt, also of an image then without
+ * data.
+ */
 export interface IContent {
   type: string;
   text?: string;

@@ -90,7 +90,7 @@ def seconds_left(state: Mapping[str, Any], now: float) -> Optional[float]:
     limit = state["budget"].get("max_minutes")
     if limit is None or state["worked"]["since"] is None:
         return None
-    return max(0.0, limit * 60 - seconds_worked(state, now))
+    return max(0.0, float(limit) * 60 - seconds_worked(state, now))
 
 
 def words(over: Mapping[str, Any]) -> str:

@@ -206,8 +206,8 @@ EVENTS: Dict[str, Spec] = {
         },
     ),
     "budget_reached": Spec(
-        "`limit` is max_cost, max_turns or max_minutes. The session is `paused`: the running turn is"
-        " interrupted, no prompt is begun, what waits stays queued, until the budget is raised.",
+        "`limit` is max_cost, max_turns or max_minutes. The session is `paused`: the running turn"
+        " is interrupted, no prompt is begun, what waits stays queued, until the budget is raised.",
         {"limit": "string", "value": "number", "max": "number"},
     ),
     "session_state": Spec(

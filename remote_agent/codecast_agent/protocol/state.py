@@ -17,8 +17,8 @@ def initial() -> State:
     """The state before the first event.
 
     `status` is what a person is told: starting, idle, running, waiting (for an answer), paused
-    (a limit of its budget is reached), exited, stopped or failed. `prompts` holds those not yet ended, in order of arrival;
-    `requests` the open ones.
+    (a limit of its budget is reached), exited, stopped or failed. `prompts` holds those not
+    yet ended, in order of arrival; `requests` the open ones.
     """
     return {
         "seq": 0,
