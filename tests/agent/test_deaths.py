@@ -236,3 +236,16 @@ def test_sigterm_ends_a_supervisor_in_order(talk: Talk) -> None:
     talk.feed.wait("session_state", state="exited")
     assert marked(S1) == []
     assert talk.state_of(waiting) == "queued"
+
+
+def test_a_session_goes_on_costing_where_it_stood(talk: Talk) -> None:
+    """A CLI counts from its own start: it is told what the session has cost before."""
+    assert talk.ask("cost 0.25\nenv COST_BEFORE") == "done"
+    os.kill(talk.cli(), signal.SIGKILL)
+    talk.feed.wait("session_state", state="exited")
+    assert talk.ask("env COST_BEFORE\ncost 0.75") == "done"
+    supervisor = talk.supervisor
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not alive(supervisor))
+    assert talk.ask("env COST_BEFORE") == "done"
+    assert talk.said() == ["0", "0.25", "0.75"]

@@ -91,6 +91,32 @@ def test_steering_reaches_the_running_turn_and_ends_with_it(talk: Talk) -> None:
     assert talk.feed.wait("prompt_state", prompt=second, state="running").data["steered"] is True
 
 
+def test_a_steered_prompt_follows_the_turn_the_cli_gives_it(talk: Talk) -> None:
+    first = talk.prompt("wait\nkeep late")
+    talk.feed.wait("turn_started")
+    talk.prompt("too late", "late", steer=True)
+    waiting = talk.prompt("say after it")
+    assert talk.ended(first) == "done"
+    talk.feed.wait("turn_started", prompts=["late"])
+    assert talk.state_of("late") == "running" and talk.state_of(waiting) == "queued"
+    talk.prompt("go", steer=True)
+    assert talk.ended("late") == "done"
+    assert talk.ended(waiting) == "done"
+    assert [e.data["prompts"] for e in talk.feed.of("turn_started")] == [
+        [first],
+        ["late"],
+        [waiting],
+    ]
+
+
+def test_what_a_killed_cli_kept_for_later_is_unknown(talk: Talk) -> None:
+    first = talk.prompt("wait\nkeep late\nslow 0.5\ndie 9")
+    talk.feed.wait("turn_started")
+    talk.prompt("too late", "late", steer=True)
+    assert talk.ended(first) == "failed"
+    assert talk.ended("late") == "unknown"
+
+
 def test_impossible_steering_is_refused_and_leaves_no_trace(talk: Talk) -> None:
     talk.prompt("wait")
     talk.feed.wait("turn_started")

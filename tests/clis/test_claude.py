@@ -367,6 +367,7 @@ def test_steered_words_are_folded_into_the_turn(code: Driver, project: Path) -> 
     assert code.ended(at)["reason"] == "end_turn"
     assert code.messages() == ["steered"]
     assert len(code.of("turn_started")) == 1
+    assert code.of("prompt_state") == []
 
 
 def test_words_steered_too_late_get_a_turn_of_their_own(code: Driver) -> None:
@@ -376,6 +377,14 @@ def test_words_steered_too_late_get_a_turn_of_their_own(code: Driver) -> None:
     steered = code.steer("say:second")
     code.until(lambda: len(code.of("turn_ended")) == 2)
     assert code.of("turn_started")[1]["prompts"] == [steered]
+    kept, end = code.last("prompt_state"), code.of("turn_ended")[0]
+    assert kept == {
+        "type": "prompt_state",
+        "prompt": steered,
+        "state": "running",
+        "steered": False,
+    }
+    assert code.events.index(kept) < code.events.index(end)
     assert code.messages()[-1] == "second"
 
 

@@ -64,6 +64,7 @@ class ClaudeAdapter:
         self._lifecycle = False  # this Claude tells what becomes of prompts
         self._steered: List[str] = []  # given to Claude, not taken up
         self._next: List[str] = []  # taken up, for the turn about to begin
+        self._kept: List[str] = []  # steered, in no turn yet: the turn they were for has ended
         self._interrupted = False
         self._api_error: Dict[str, Any] = {}  # the last synthetic message about a failure
         self._cost = 0.0  # of this process so far
@@ -151,12 +152,18 @@ class ClaudeAdapter:
         """Something of a turn came: it is the open one, or one that Claude begins now."""
         if self._turn is None:
             prompts, self._next = self._next, []
+            self._kept = [prompt for prompt in self._kept if prompt not in prompts]
             self._prompt, self._taken = "", True
             self._start_turn(prompts)
 
     def _end_turn(self, reason: str, **fields: Any) -> None:
         self._content.end_turn()
         self._requests.withdraw("the turn has ended")
+        if self._lifecycle and not self._interrupted:
+            for prompt in self._steered:
+                if prompt not in self._kept:
+                    self._kept.append(prompt)
+                    self._host.emit("prompt_state", prompt=prompt, state="running", steered=False)
         turn, self._turn = self._turn, None
         self._host.emit("turn_ended", turn=turn, reason=reason, **fields)
 
@@ -176,6 +183,10 @@ class ClaudeAdapter:
                 self._steered.remove(prompt)
             if prompt in self._next:
                 self._next.remove(prompt)
+            if prompt in self._kept:
+                self._kept.remove(prompt)
+                ended = "done" if state == "completed" else "cancelled"
+                self._host.emit("prompt_state", prompt=prompt, state=ended)
             if prompt == self._prompt and self._turn is not None:
                 # no result came for it: a prompt that was no turn of the model's
                 self._end_turn("end_turn" if state == "completed" else "cancelled")

@@ -103,7 +103,12 @@ class Adapter(Protocol):
         """Start a turn."""
 
     def steer(self, prompt: Prompt) -> None:
-        """Deliver into the running turn. Raises CodecastError("not_supported")."""
+        """Deliver into the running turn. Raises CodecastError("not_supported").
+
+        A CLI that keeps it for a turn of its own: `prompt_state running` with `steered` false
+        before the running turn ends, then a turn with this prompt, or `prompt_state` done or
+        cancelled. Without that the prompt ends with the running turn.
+        """
 
     def interrupt(self) -> None:
         """End the running turn; open requests are withdrawn."""
