@@ -269,29 +269,34 @@ class Connection:
 
         link.on_silent, link.on_heard = on_silent, on_heard
         spare: asyncio.Task[Link] | None = None
-        while await _either(link.closed, silent.wait()) != 0:
-            self._set("reconnecting", _silence(self.name, quiet_for))
-            spare, failed = None, False
-            while not heard.is_set() and not link.closed.done():
-                if failed:
-                    await _either(link.closed, heard.wait(), timeout=SPARE_DELAY)
-                    failed = False
-                    continue
-                spare = spare or self._opening(again=True, quiet=True)
-                which = await _either(link.closed, heard.wait(), spare)
-                if which == 2:
-                    failed = spare.exception() is not None
-                    if not failed:
-                        await link.close(_silence(self.name, quiet_for))
-                    else:
-                        spare = None
-            if link.closed.done():
-                break
-            silent.clear()
-            self._set("online", None)
+        try:
+            while await _either(link.closed, silent.wait()) != 0:
+                self._set("reconnecting", _silence(self.name, quiet_for))
+                spare, failed = None, False
+                while not heard.is_set() and not link.closed.done():
+                    if failed:
+                        await _either(link.closed, heard.wait(), timeout=SPARE_DELAY)
+                        failed = False
+                        continue
+                    spare = spare or self._opening(again=True, quiet=True)
+                    which = await _either(link.closed, heard.wait(), spare)
+                    if which == 2:
+                        failed = spare.exception() is not None
+                        if not failed:
+                            await link.close(_silence(self.name, quiet_for))
+                        else:
+                            spare = None
+                if link.closed.done():
+                    break
+                silent.clear()
+                self._set("online", None)
+                if spare is not None:
+                    await _discard(spare)
+                    spare = None
+        except asyncio.CancelledError:
             if spare is not None:
                 await _discard(spare)
-                spare = None
+            raise
         why = link.closed.result()
         await link.close()
         self.current = None
