@@ -15,7 +15,7 @@ from typing import Any, Deque, Dict, List, Tuple
 
 from .clis import history
 from .clis.environment import environment
-from .clis.history.contract import Found, Past, Reader
+from .clis.history.contract import LONG, Found, Past, Reader, shorten
 from .journal import Journal
 from .places import Meta, Place
 from .protocol import records
@@ -100,12 +100,31 @@ def _newest(reader: Reader, found: Found) -> "Tuple[Deque[Tuple[float, bytes]], 
     size = dropped = 0
     for when, event in reader.events(found):
         payload = records.dump({**event, "history": True})
+        if len(payload) > LONG:
+            payload = records.dump({**_shorter(event), "history": True})
         kept.append((when, payload))
         size += len(payload)
         while len(kept) > EVENTS or (size > BYTES and len(kept) > 1):
             size -= len(kept.popleft()[1])
             dropped += 1
     return kept, dropped
+
+
+def _shorter(event: Dict[str, Any]) -> Dict[str, Any]:
+    """With long texts cut, in words; what a program would read is left out."""
+    short = {key: value for key, value in event.items() if not key.startswith("raw")}
+    content = event.get("content")
+    if isinstance(content, dict):
+        short["content"] = _cut(content)
+    elif isinstance(content, list):
+        short["content"] = [_cut(block) for block in content]
+    return short
+
+
+def _cut(block: Dict[str, Any]) -> Dict[str, Any]:
+    return {
+        key: shorten(value) if isinstance(value, str) else value for key, value in block.items()
+    }
 
 
 def _framed(

@@ -188,7 +188,7 @@ class _Way:
         for id, message in messages.items():
             if message in self._messages:
                 self._on.add(id)
-        self._calls = {call for id in self._on for call in calls.get(id, ())}
+        self._calls = {call for id in self._on for call in calls.get(id, ()) if call}
 
     def has(self, entry: Dict[str, Any]) -> bool:
         if text_of(entry.get("uuid")) in self._on:

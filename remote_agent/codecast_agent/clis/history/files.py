@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-HEAD = 512 << 10  # bytes looked at for the first prompt
+HEAD = 16 << 20  # bytes looked at for the first prompt, which may have pictures in it
 TAIL = 32 << 10
 LINE = 64 << 20  # a longer line is passed over
 
