@@ -11,6 +11,7 @@ alive, so the turn is only over once its commands are: those, and no others that
 background, are ended by us.
 """
 
+import json
 import os
 import uuid
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
@@ -19,18 +20,18 @@ from ..protocol.errors import CodecastError
 from ..protocol.events import plain_text
 from . import codex_problems as problems
 from .codex_content import Content
+from .codex_launch import argv, key_provider
 from .codex_news import News
 from .codex_requests import Requests
 from .codex_settings import FREEDOM, GUARDED, POLICIES, Settings
 from .contract import Answer, Host, Launch, Process, Prompt
-from .lines import clip, encode, file_words, many, obj, parse, text_of
+from .lines import clip, file_words, many, obj, parse, text_of
 
 METHOD_NOT_FOUND = -32601
 IN_USE = "already has an active writer"
+STOP_AGAIN = 0.1  # seconds until an interrupt that Codex refused is tried again
 SWEEP = 3.0  # seconds for the commands of an interrupted turn to end
 LOOK_BACK = 3  # turns of a resumed thread whose prompts are remembered
-KEYS = ("OPENAI_API_KEY", "CODEX_API_KEY")
-PROVIDER = "codecast-key"
 
 Done = Callable[[Dict[str, Any], Optional[Dict[str, Any]]], None]  # (result, error)
 
@@ -63,10 +64,12 @@ class CodexAdapter:
         self._codex_turn = ""  # its id at Codex, once known
         self._last_turn = ""
         self._turn_mode = launch.mode  # that the open turn began with
+        self._loose = False  # a turn of this process could write
         self._interrupted = False
         self._held: List[Words] = []  # for the open turn, whose id is not known yet
         self._late: List[Words] = []  # the open turn did not take them
         self._ending: Optional[Dict[str, Any]] = None  # the turn is over once its commands are
+        self._sweeping = 0  # requests about them that are not answered
         self._disarm: Callable[[], None] = _nothing
 
     # ---- starting ----
@@ -74,7 +77,7 @@ class CodexAdapter:
     def launch(self) -> Process:
         if self._launch.mode not in POLICIES:
             raise CodecastError("bad_request", "There is no mode %r." % self._launch.mode)
-        return Process(list(self._launch.command), {})
+        return Process(argv(self._launch), {})
 
     def begin(self) -> None:
         client = {"name": "codecast", "title": "Codecast", "version": "1"}
@@ -95,24 +98,12 @@ class CodexAdapter:
 
     def _account(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
         if error is None and result.get("requiresOpenaiAuth") is True and not result.get("account"):
-            env = self._launch.env or os.environ
-            key = next((name for name in KEYS if env.get(name)), None)
-            if key is None:
+            self._provider = key_provider(self._launch.env or os.environ)
+            if not self._provider:
                 self._host.failed(
                     CodecastError("not_logged_in", "Codex is not logged in", problems.LOGIN_HINT)
                 )
                 return
-            # the app-server does not look at a key in the environment by itself
-            provider = {
-                "name": "OpenAI",
-                "base_url": env.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
-                "env_key": key,
-                "wire_api": "responses",
-            }
-            self._provider = {
-                "modelProvider": PROVIDER,
-                "config": {"model_providers": {PROVIDER: provider}},
-            }
         self._open_thread()
 
     def _open_thread(self) -> None:
@@ -217,9 +208,17 @@ class CodexAdapter:
             self._stop()
 
     def _stop(self) -> None:
-        self._call(
-            "turn/interrupt", {"threadId": self._thread, "turnId": self._codex_turn}, _ignore
-        )
+        turn = self._turn
+
+        def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
+            if error is not None:  # Codex has named the turn and not begun it yet
+                self._host.after(STOP_AGAIN, again)
+
+        def again() -> None:
+            if self._turn == turn and self._ending is None:
+                self._stop()
+
+        self._call("turn/interrupt", {"threadId": self._thread, "turnId": self._codex_turn}, done)
 
     def _begin(self, words: Words) -> None:
         """A turn for these words."""
@@ -293,6 +292,7 @@ class CodexAdapter:
         self._codex_turn = ""
         self._interrupted = False
         self._turn_mode = self._settings.mode
+        self._loose = self._loose or self._turn_mode != "plan"
         self._content.begin_turn()
         self._host.emit("turn_started", turn=self._turn, prompts=prompts)
 
@@ -330,7 +330,7 @@ class CodexAdapter:
         duration = turn.get("durationMs")
         if isinstance(duration, (int, float)):
             fields["duration"] = round(duration / 1000, 3)
-        if fields["reason"] == "cancelled" and self._content.commands():
+        if fields["reason"] == "cancelled":
             self._ending = fields
             self._disarm = self._host.after(SWEEP, self._swept)
             self._sweep()
@@ -354,18 +354,19 @@ class CodexAdapter:
 
     def _sweep(self) -> None:
         """End them; commands of earlier turns that run in the background go on."""
+        self._sweeping = 1
 
         def listed(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-            mine = set(self._content.commands())
+            self._sweeping -= 1
             for item in many(result.get("data")):
-                if text_of(obj(item).get("itemId")) in mine and obj(item).get("processId"):
-                    params = {"threadId": self._thread, "processId": str(item["processId"])}
+                process = text_of(obj(item).get("processId"))
+                if process and not self._content.is_background(text_of(item.get("itemId"))):
+                    self._sweeping += 1
+                    params = {"threadId": self._thread, "processId": process}
                     self._call("thread/backgroundTerminals/terminate", params, ended)
 
         def ended(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-            if error is not None:
-                params = {"threadId": self._thread}
-                self._call("thread/backgroundTerminals/clean", params, _ignore)
+            self._sweeping -= 1
 
         self._call("thread/backgroundTerminals/list", {"threadId": self._thread}, listed)
 
@@ -380,21 +381,27 @@ class CodexAdapter:
         if mode not in POLICIES:
             raise CodecastError("bad_request", "There is no mode %r." % mode)
         before, self._settings.mode = self._settings.mode, mode
+        if mode == "plan" and self._loose:
+            # after a turn that could write, tools of MCP servers go on unasked: a new process
+            self._keeps(mode)
+            return False
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None and error.get("code") != METHOD_NOT_FOUND:
                 self._settings.mode = before
-                self._notice(
-                    "error", "Codex did not take the mode %s: %s" % (mode, _message(error))
-                )
+                text = "Codex did not take the mode %s: %s" % (mode, _message(error))
+                self._notice("error", text)
                 return
             self._settings.mode_is(mode)
-            if self._turn is not None and FREEDOM[mode] < FREEDOM[self._turn_mode]:
-                text = "The running turn keeps the mode %s; interrupt it to end that."
-                self._notice("warning", text % self._turn_mode)
+            self._keeps(mode)
 
         self._update(self._settings.turn(), done)
         return True
+
+    def _keeps(self, mode: str) -> None:
+        if self._turn is not None and FREEDOM[mode] < FREEDOM[self._turn_mode]:
+            text = "The running turn keeps the mode %s; interrupt it to end that."
+            self._notice("warning", text % self._turn_mode)
 
     def set_model(self, model: str) -> bool:
         before, self._settings.wanted = self._settings.wanted, model
@@ -449,7 +456,7 @@ class CodexAdapter:
             return
         try:
             self._message(message)
-            if self._ending is not None and not self._content.commands():
+            if self._ending is not None and not (self._sweeping or self._content.commands()):
                 self._swept()
         except Exception as problem:  # a wrong shape must cost one message, not the session
             self._notice("error", "A message of Codex could not be read: %r" % problem, message)
@@ -485,8 +492,9 @@ class CodexAdapter:
         elif method == "serverRequest/resolved":
             self._requests.resolved(params.get("requestId"))
         elif method == "thread/settings/updated":
-            if not parent:
-                self._settings.updated(obj(params.get("threadSettings")))
+            if not parent and not self._settings.updated(obj(params.get("threadSettings"))):
+                self._notice("error", "Codex did not become read only: the turn is stopped.")
+                self.interrupt()
         elif method.startswith("item/") or method in ("turn/plan/updated", "turn/diff/updated"):
             is_late = not parent and not self._is_now(params)
             if not is_late and not self._content.notified(method, params, message):
@@ -525,7 +533,7 @@ class CodexAdapter:
         self._send({"id": native, "result": result})
 
     def _send(self, message: Dict[str, Any]) -> None:
-        self._host.send(encode(message))
+        self._host.send(_encode(message))
 
     def _fail(self, what: str, error: Dict[str, Any]) -> None:
         words = _message(error)
@@ -554,6 +562,16 @@ def _block(block: Dict[str, Any]) -> Dict[str, Any]:
     if block.get("type") == "resource_link":
         return {"type": "text", "text": file_words(block)}
     return {"type": "text", "text": str(block.get("text", ""))}
+
+
+def _encode(message: Dict[str, Any]) -> bytes:
+    """One line; Codex drops a line with half a letter in it without a word."""
+    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return whole.encode("utf-8")
 
 
 def _message(error: Dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ the working directory and outside the directories whose content is run or truste
 
 import os
 import uuid
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from ..protocol.errors import CodecastError
 from . import codex_items as items
@@ -25,6 +25,7 @@ from .lines import first_line, many, obj, present, text_of
 PROTECTED = frozenset((".git", ".codex", ".agents", ".hg", ".svn"))
 SESSION = "this session"
 EVERYWHERE = "all your projects"
+YES: Dict[str, Any] = {"action": "accept", "content": {}}
 OUTSIDE_TURN = "The CLI waits for no such answer any more."
 
 Build = Callable[[Answer], Dict[str, Any]]
@@ -62,6 +63,8 @@ class Requests:
         self._judge = judge
         self._say = say
         self._open: Dict[str, _Open] = {}
+        # told to Codex it would hold in mode plan too
+        self._consented: Set[str] = set()  # tools of MCP servers that may run in this session
 
     def asked(self, native: Any, method: str, params: Dict[str, Any]) -> bool:
         """A request of Codex; False for one that is none of the person's."""
@@ -352,21 +355,33 @@ class Requests:
         return True
 
     def _consent(self, native: Any, params: Dict[str, Any], message: str, server: str) -> None:
-        """A form without fields: yes or no."""
+        """A form without fields: yes or no. So Codex asks for the tools of MCP servers."""
+        about = obj(params.get("_meta"))
+        tool = text_of(about.get("tool_name"))
+        rule = "%s.%s" % (server, tool) if tool else server
         verdict = self._judge("tool", False)
+        if verdict is None and rule in self._consented:
+            verdict = True
         if verdict is not None:
-            accepted = {"action": "accept", "content": {}}
-            self._reply(native, accepted if verdict else {"action": "decline"})
+            self._reply(native, YES if verdict else {"action": "decline"})
             return
         options = [
             {"id": "allow_once", "kind": "allow_once", "label": "Allow"},
+            {
+                "id": "allow_session",
+                "kind": "allow_always",
+                "label": "Allow %s for this session" % rule,
+                "scope": SESSION,
+                "rule": rule,
+            },
             {"id": "reject_once", "kind": "reject_once", "label": "Reject"},
         ]
 
         def build(answer: Answer) -> Dict[str, Any]:
-            if _option(answer, options) == "reject_once":
-                return {"action": "decline"}
-            return {"action": "accept", "content": {}}
+            option = _option(answer, options)
+            if option == "allow_session":
+                self._consented.add(rule)
+            return {"action": "decline"} if option == "reject_once" else YES
 
         self._show(
             native,
@@ -376,7 +391,10 @@ class Requests:
             title=first_line(message or "Use a tool of " + (server or "a server")),
             tool_kind="other",
             options=options,
-            raw_input=present(server=server or None, about=params.get("_meta")),
+            **present(
+                raw_input=about.get("tool_params") or params.get("_meta"),
+                description=text_of(about.get("tool_description")) or None,
+            ),
         )
 
 

@@ -5,25 +5,28 @@ write (sandboxPolicy), and a way of working together (plan or default):
 
     auto   never ask, no sandbox
     code   ask before everything, no sandbox; the adapter answers for edits inside the directory
-    plan   never ask, everything read only: what wants to write fails; Codex's plan mode
+    plan   never ask, everything read only: what wants to write fails; Codex's plan mode. The
+           sandbox is a profile of ours, for the plain one lets rules through (`codex_launch`)
     ask    ask before everything, no sandbox
 
 `on-request` would not do for `code`: Codex then runs commands in its sandbox unasked. Nor would
 a sandbox behind the asking: a command that a person has allowed then runs inside or outside of
 it by the way it is written, and what they have allowed fails. The policies go with every turn
 and at every switch, never with the start of a thread, for a start with a writable sandbox makes
-Codex write its trust in the directory into the person's config.toml.
+Codex write its trust in the directory into the person's config.toml. Every switch is made in
+place but the one to `plan`: that takes a new process (see `CodexAdapter.set_mode`).
 """
 
 from typing import Any, Dict, List, Optional
 
+from .codex_launch import PLAN_PROFILE
 from .contract import Host
 from .lines import many, obj, present, text_of
 
 POLICIES: Dict[str, Dict[str, Any]] = {
     "auto": {"approvalPolicy": "never", "sandboxPolicy": {"type": "dangerFullAccess"}},
     "code": {"approvalPolicy": "untrusted", "sandboxPolicy": {"type": "dangerFullAccess"}},
-    "plan": {"approvalPolicy": "never", "sandboxPolicy": {"type": "readOnly"}},
+    "plan": {"approvalPolicy": "never", "permissions": PLAN_PROFILE},
     "ask": {"approvalPolicy": "untrusted", "sandboxPolicy": {"type": "dangerFullAccess"}},
 }
 # for the start of a thread: nothing is trusted, nothing can be written
@@ -68,8 +71,8 @@ class Settings:
         self._effort = result.get("reasoningEffort")
         self._tell("mode", "model")
 
-    def updated(self, settings: Dict[str, Any]) -> None:
-        """`thread/settings/updated`."""
+    def updated(self, settings: Dict[str, Any]) -> bool:
+        """`thread/settings/updated`; False where mode plan was not kept."""
         working = text_of(obj(settings.get("collaborationMode")).get("mode"))
         self._working = working or self._working
         self._effort = settings.get("effort")
@@ -77,6 +80,8 @@ class Settings:
         if model and model != self._model:
             self._model = model
             self._tell("model")
+        sandbox = text_of(obj(settings.get("sandboxPolicy")).get("type"))
+        return self.mode != "plan" or working != "plan" or sandbox in ("", "readOnly")
 
     def offered(self, models: Any) -> None:
         """`model/list`."""
