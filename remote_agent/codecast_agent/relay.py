@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Callable, Dict, NoReturn, Optional
 
 from . import files, host, starting, system
+from .helper import Helper
 from .journal import bounds
 from .links import LOST, Link
 from .login import LoginShell
@@ -30,6 +31,8 @@ from .waiter import Waiter
 Params = Dict[str, Any]
 Method = Callable[[Params, Waiter], None]
 READ = 256 << 10
+TIDY_AFTER = 20.0  # seconds after the greeting
+TIDY_WITHIN = 300.0
 FORWARDED = [
     "prompt",
     "edit_prompt",
@@ -177,6 +180,18 @@ class Relay:
             }
         )
         self._loop.after(0, self._registry.watch)
+        self._loop.after(TIDY_AFTER, self._tidy)
+
+    def _tidy(self) -> None:
+        """In a child: a slow disk must not hold anything up, and there is nobody to tell."""
+
+        def work() -> None:
+            from . import janitor
+
+            janitor.used(self._root, self._hash)
+            janitor.tidy(self._root, self._hash)
+
+        Helper(self._loop, work, lambda value, problem: None, TIDY_WITHIN)
 
     def _ping(self, params: Params, waiter: Waiter) -> None:
         waiter.reply({"n": params.get("n"), "time": time.time()})
