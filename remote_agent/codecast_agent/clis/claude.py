@@ -370,7 +370,8 @@ class ClaudeAdapter:
         if kind == "can_use_tool" and request:
             if not text_of(asked.get("agent_id")):
                 self._own_turn()
-            self._requests.asked(request, asked, self._settings.own_auto)
+            settings = self._settings
+            self._requests.asked(request, asked, settings.own_auto, settings.reads_only)
             return
         if kind == "elicitation" and request:
             if self._requests.form(request, asked):

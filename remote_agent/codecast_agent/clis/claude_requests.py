@@ -14,6 +14,8 @@ from .forms import Form
 from .lines import many, obj, text_of
 
 REFUSED = "The user does not want this. Do not try it another way; ask what to do instead."
+READS_ONLY = "Nothing is changed in plan mode. Propose it as a part of the plan."
+READING = frozenset(("read", "search", "fetch", "think"))  # kinds of tools
 SCOPES = {
     "session": "this session",
     "localSettings": "this project, for you",
@@ -42,8 +44,13 @@ class Requests:
         self._reply = reply
         self._open: Dict[str, _Open] = {}
 
-    def asked(self, request: str, asked: Dict[str, Any], allow: bool) -> None:
-        """`can_use_tool`; `allow`: the person's mode has answered it."""
+    def asked(
+        self, request: str, asked: Dict[str, Any], allow: bool, reads_only: bool = False
+    ) -> None:
+        """`can_use_tool`; `allow`: the person's mode has answered it, with yes.
+
+        `reads_only`: with no for all that may write, which Claude's plan mode asks for.
+        """
         if request in self._open:
             return
         name = text_of(asked.get("tool_name"))
@@ -51,6 +58,9 @@ class Requests:
         personal = name in PERSONAL or asked.get("requires_user_interaction") is True
         if allow and not personal:
             self._reply(request, {"behavior": "allow", "updatedInput": given})
+            return
+        if reads_only and not personal and tools.kind(name) not in READING:
+            self._reply(request, {"behavior": "deny", "message": READS_ONLY})
             return
         fields: Dict[str, Any] = {"raw_input": given}
         if text_of(asked.get("tool_use_id")):

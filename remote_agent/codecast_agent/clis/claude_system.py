@@ -53,6 +53,11 @@ class Settings:
         self._bypass = bypass  # whether Claude's own bypass mode can be chosen
         self.own_auto = False
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether Claude plans, and changes nothing."""
+        return self._mode == "plan"
+
     def offered(self, models: Any) -> None:
         """The models of `initialize`; tells everything."""
         for item in many(models):
