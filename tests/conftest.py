@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
+
+
+def pytest_configure() -> None:
+    """A run that is terminated ends as by Ctrl-C: servers, sshd and namespaces are taken down."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture
