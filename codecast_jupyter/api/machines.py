@@ -94,8 +94,18 @@ class ClisHandler(_RelayHandler):
     method = "host/clis"
 
 
-class HistoryHandler(_RelayHandler):
-    method = "host/history"
+class HistoryHandler(ResourceHandler):
+    # where the CLIs keep their records, if codecast.yaml moves them for the machine's sessions
+    places = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "XDG_DATA_HOME")
+
+    @permit("read")
+    async def get(self, machine: str) -> None:
+        query, found = self.query(), self.hub.machines.get(machine)
+        env = {name: found.settings.env[name] for name in self.places if name in found.settings.env}
+        if env:
+            query["env"] = env
+        link = await found.link()
+        self.answer(await link.call("host/history", query))
 
 
 class InfoHandler(_RelayHandler):

@@ -40,7 +40,10 @@ def listing(params: Params) -> List[Dict[str, Any]]:
     for name, value in texts.items():
         if not isinstance(value, str):
             raise CodecastError("bad_request", "%s cannot be %r." % (name, value))
-    places = history.places_in(environment())
+    env = params.get("env") or {}
+    if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
+        raise CodecastError("bad_request", "An environment maps names to texts.")
+    places = history.places_in({**environment(), **env})
     cwd = os.path.normpath(os.path.expanduser(texts["cwd"])) if texts["cwd"] else None
     found = history.listing(places, texts["cli"] or None, cwd, min(limit, MOST), texts["query"])
     return [each.to_json() for each in found]

@@ -68,7 +68,7 @@ async def test_what_the_relay_tells_is_asked_with_the_querys_values(api: Api, hu
     assert hub.machines.get("local").given == [
         ("host/clis", {"refresh": True}),
         ("host/info", {}),
-        ("host/history", {"cli": "claude", "query": "loss nan", "limit": 7, "cwd": "/a"}),
+        ("host/history", {**asked, "limit": 7, "env": {"CODEX_HOME": "/x"}}),
         ("host/directories", {"path": "/a $(b)'"}),
         ("host/processes", {}),
         ("host/kill", {"session": "s"}),
