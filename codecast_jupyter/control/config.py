@@ -6,10 +6,10 @@ reading alone, so a secret from the environment never lands in the file).
 
     machines:
       gpu-1: {host, user, port, identity_file, proxy_jump, ssh, directories, cli, mode, model,
-              env, python, hidden}
+              env, python, hidden, max_cost, max_turns, max_minutes}
     agents:
       mine: {command: [argv], env}
-    defaults: {cli, mode, model}
+    defaults: {cli, mode, model, max_cost, max_turns, max_minutes}
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ class MachineConfig:
     env: dict[str, str] = field(default_factory=dict)
     python: str | None = None
     hidden: bool = False
+    max_cost: float | None = None  # US dollars a session
+    max_turns: int | None = None
+    max_minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class Defaults:
     cli: str | None = None
     mode: str | None = None
     model: str | None = None
+    max_cost: float | None = None
+    max_turns: int | None = None
+    max_minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,8 @@ class Config:
     defaults: Defaults = field(default_factory=Defaults)
 
 
-# key -> kind; kinds: text, port, list, map, flag, or a tuple of the words allowed
+# key -> kind; kinds: text, port, list, map, flag, amount, count, or a tuple of the words allowed
+_BUDGET: dict[str, Any] = {"max_cost": "amount", "max_turns": "count", "max_minutes": "amount"}
 _MACHINE: dict[str, Any] = {
     "host": "text",
     "user": "text",
@@ -100,9 +107,10 @@ _MACHINE: dict[str, Any] = {
     "env": "map",
     "python": "text",
     "hidden": "flag",
+    **_BUDGET,
 }
 _AGENT: dict[str, Any] = {"command": "list", "env": "map"}
-_DEFAULTS: dict[str, Any] = {"cli": "text", "mode": MODES, "model": "text"}
+_DEFAULTS: dict[str, Any] = {"cli": "text", "mode": MODES, "model": "text", **_BUDGET}
 _TOP = ("machines", "agents", "defaults")
 _KIND_WORDS = {
     "text": "a text",
@@ -110,6 +118,8 @@ _KIND_WORDS = {
     "list": "a list of texts",
     "map": "names with texts",
     "flag": "true or false",
+    "amount": "a number above 0",
+    "count": "a whole number above 0",
 }
 
 
@@ -228,6 +238,19 @@ def _check_name(name: str, path: Path) -> None:
         )
 
 
+def _amount(value: Any, whole: bool) -> float | None:
+    """A number above 0, also one that came as text from a variable; None for what is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, TypeError):
+        return None
+    if not 0 < number < float("inf") or (whole and number != int(number)):
+        return None
+    return int(number) if whole else number
+
+
 class _Reader:
     """Turns the tree into typed values and every mistake into a sentence."""
 
@@ -327,6 +350,8 @@ class _Reader:
             with contextlib.suppress(ValueError, TypeError):
                 number = int(expanded)
                 fits = number if 0 < number < 65536 and not isinstance(expanded, bool) else None
+        elif kind in ("amount", "count"):
+            fits = _amount(expanded, whole=kind == "count")
         elif kind == "flag" and isinstance(expanded, bool):
             fits = expanded
         elif kind == "list" and isinstance(expanded, list):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from codecast_agent.protocol import budget
 from codecast_agent.protocol.errors import CodecastError
 
 from . import rows
@@ -138,9 +139,10 @@ class Hub:
         return link if link is not None and not link.closed.done() else None
 
     def defaults(self, machine: str) -> dict[str, Any]:
-        """`{cli, mode, model}` of codecast.yaml, the machine's own first. Raises `not_found`."""
+        """`{cli, mode, model, max_cost, max_turns, max_minutes}` of codecast.yaml, the machine's
+        own first. Raises `not_found`."""
         settings, general = self.machines.get(machine).settings, self.machines.config.defaults
-        words = ("cli", "mode", "model")
+        words = ("cli", "mode", "model", *budget.LIMITS)
         return {word: getattr(settings, word) or getattr(general, word) for word in words}
 
     def agent(self, machine: str, cli: str) -> dict[str, Any]:

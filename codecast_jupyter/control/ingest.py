@@ -28,7 +28,7 @@ from codecast_agent.protocol import records
 from codecast_agent.protocol import state as fold
 from codecast_agent.protocol.errors import CodecastError
 
-from . import prompts, requests
+from . import prompts, requests, usage
 
 SLICE = 128 << 10  # bytes of records a transaction takes, when they come in bulk
 
@@ -244,6 +244,8 @@ class _Step:
             requests.opened(self.db, self.session, seq, time, data)
         elif type in ("request_resolved", "request_withdrawn"):
             requests.ended(self.db, self.session, seq, time, type, data)
+        elif type in usage.TYPES:
+            usage.follow(self.db, self.session, seq, time, type, data, self.state)
         if type in LIFE:
             self.happened.append((type, data))
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from codecast_agent.protocol.budget import LIMITS
 from codecast_agent.protocol.errors import CodecastError
 
 from . import config, ssh
@@ -98,6 +99,11 @@ class Machine:
         """The answer to `error.data["prompt"]`."""
         await self.connection.give_secret(prompt, value)
 
+    def _budget(self) -> dict[str, Any]:
+        limits = {name: getattr(self.settings, name) for name in LIMITS}
+        found = {name: limit for name, limit in limits.items() if limit is not None}
+        return {"budget": found} if found else {}
+
     def to_json(self) -> dict[str, Any]:
         """The API's Machine."""
         connection, settings = self.connection, self.settings
@@ -117,6 +123,7 @@ class Machine:
                 "mode": settings.mode,
                 "model": settings.model,
                 "directories": settings.directories,
+                **self._budget(),
             },
             "hidden": settings.hidden,
         }

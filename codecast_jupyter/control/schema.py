@@ -12,6 +12,7 @@ messages, prompts and tool calls, folded from events behind `sessions.indexed`.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -20,7 +21,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from codecast_agent.protocol import state as fold
 from codecast_agent.protocol.errors import CodecastError
+
+from . import usage
 
 Step = Callable[[Database], None]
 
@@ -135,7 +139,47 @@ def _first(db: Database) -> None:
     table("removed").create({"id": str, "time": float}, pk="id", if_not_exists=True)
 
 
-STEPS: list[Step] = [_first]
+def _turns(db: Database) -> None:
+    """What turns took, also those that are stored already."""
+    table: Any = db["turns"]
+    table.create(
+        {
+            "session": int,
+            "seq": int,  # of its turn_started
+            "turn": int,
+            "started": float,
+            "ended": float,
+            "reason": str,
+            "usage": str,  # JSON, of turn_ended
+            "cost_usd": float,
+            "told": int,  # the CLI itself told the turn's cost
+            "seconds": float,  # in which it ran and waited for nobody
+            "cost_before": float,  # of the session
+            "worked_before": float,
+        },
+        pk=("session", "seq"),
+        if_not_exists=True,
+    )
+    state, session = fold.initial(), None
+    marks = ", ".join("?" * len(fold.FOLDED))
+    for row in db.execute(
+        "SELECT session, seq, time, type, body FROM events"
+        f" WHERE type IN ({marks}) ORDER BY session, seq",
+        sorted(fold.FOLDED),
+    ).fetchall():
+        num, seq, micros, type, body = row
+        try:
+            data = json.loads(body)
+        except (ValueError, RecursionError):
+            continue
+        if num != session:
+            state, session = fold.initial(), num
+        fold.apply(state, seq, micros / 1e6, type, data)
+        if type in usage.TYPES:
+            usage.follow(db.conn, num, seq, micros / 1e6, type, data, state)
+
+
+STEPS: list[Step] = [_first, _turns]
 
 
 def prepare(path: Path) -> None:

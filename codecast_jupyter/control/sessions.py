@@ -18,11 +18,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from codecast_agent.protocol import budget as budgets
 from codecast_agent.protocol.errors import CodecastError
 
-from . import names, prompts, rows
+from . import names, prompts, rows, usage
 from .actor import Actor
 from .feed import Feed
+from .ingest import state_of
 from .prompts import Content
 from .rows import Found
 from .store import Store, storable
@@ -37,6 +39,7 @@ START_LIMIT = 180.0  # seconds: a first `npx` may download
 CALL_LIMIT = 60.0
 AWAY = ("link_lost", "unreachable")  # the machine may come back
 LINK_LIMIT = 30.0  # seconds a verb waits for a machine that is away
+SHOWN_WITHIN = 5.0  # seconds for a machine's word to be in the store
 
 
 class Sessions:
@@ -88,6 +91,27 @@ class Sessions:
 
         return await self.store.read(job)
 
+    async def usage(self, session: str) -> dict[str, Any]:
+        """What its turns took, see `usage.of_session`; nothing of it asks the machine."""
+
+        def job(db: sqlite3.Connection) -> dict[str, Any]:
+            row = rows.by_id(db, rows.find(db, session).id)
+            assert row is not None
+            return usage.of_session(db, row, state_of(row), time.time())
+
+        return await self.store.read(job)
+
+    async def usages(self) -> Listing:
+        """That of all sessions, the newest first, without the turns."""
+
+        def job(db: sqlite3.Connection) -> Listing:
+            found = db.execute("SELECT * FROM sessions WHERE gone = 0 ORDER BY created DESC")
+            now = time.time()
+            told = [usage.of_session(db, row, state_of(row), now) for row in found]
+            return [{key: each[key] for key in each if key != "turns"} for each in told]
+
+        return await self.store.read(job)
+
     def _json(self, row: sqlite3.Row) -> dict[str, Any]:
         return rows.to_json(row, self._hub.online(row["machine"]))
 
@@ -107,13 +131,15 @@ class Sessions:
         native: str | None = None,
         fork: bool = False,
         history: bool = False,
+        budget: Mapping[str, Any] | None = None,
         *,
         actor: Actor,
     ) -> dict[str, Any]:
         """Start a session; answers when its CLI is ready. The same `id` again is the same session.
 
         `native` is a conversation of the CLI's own to go on with, or to `fork`; `history` brings
-        what was said in it.
+        what was said in it. `budget` (see `protocol.budget`) goes before what codecast.yaml says
+        of each limit; None lifts one.
 
         Raises CodecastError and then leaves nothing behind: not here and, unless the link
         was lost at the wrong moment (removed when it returns), not on the machine.
@@ -131,6 +157,7 @@ class Sessions:
         if storable(cwd) != cwd:
             raise CodecastError("bad_request", f"The directory {cwd!r} has a name that is no text.")
         content = prompts.content_of(prompt) if prompt is not None else None
+        limits = budgets.changed(defaults, budgets.check(budget or {}))
         wanted = names.check(name) if name is not None else None
         session = _session_id(id)
         facts: dict[str, Any] = {
@@ -151,6 +178,7 @@ class Sessions:
             "native": native,
             "fork": fork,
             "history": history,
+            "budget": limits,
         }
 
         def job(db: sqlite3.Connection) -> tuple[Found, bool]:
@@ -338,6 +366,22 @@ class Sessions:
         if not model:
             raise CodecastError("bad_request", "A model is named by a word.")
         return await self._verb(session, "set_model", actor, limit=START_LIMIT, model=model)
+
+    async def set_budget(
+        self, session: str, budget: Mapping[str, Any], *, actor: Actor
+    ) -> dict[str, Any]:
+        """Change the limits that are named, None lifts one. Raised, a paused session goes on.
+
+        Raises CodecastError `bad_request`, `not_supported` (an old supervisor).
+        """
+        change = budgets.check(budget)
+        found = await self._verb(session, "set_budget", actor, budget=change)
+        wanted = budgets.changed(found["state"]["budget"], change)
+        async for _ in self.feed.heads(found["id"], SHOWN_WITHIN):
+            found = await self.get(found["id"])
+            if found["state"]["budget"] == wanted:
+                break
+        return found
 
     async def rename(
         self, session: str, name: str, *, actor: Actor | None = None
