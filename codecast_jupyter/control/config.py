@@ -10,6 +10,10 @@ reading alone, so a secret from the environment never lands in the file).
     agents:
       mine: {command: [argv], env}
     defaults: {cli, mode, model, max_cost, max_turns, max_minutes}
+    files:
+      roots: [directories whose files may be fetched, beside the sessions' own]
+      rules:
+        - {pattern, max_size, offer: ask | auto | never}
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from codecast_agent.protocol.errors import CodecastError
 
 MODES = ("auto", "code", "plan", "ask")
 PIPES = ("auto", "asyncssh", "openssh")
+OFFERS = ("ask", "auto", "never")
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -85,10 +90,28 @@ class Defaults:
 
 
 @dataclass(frozen=True)
+class FileRule:
+    """Which files of machines are given out; `max_size` in bytes."""
+
+    pattern: str  # of the name; with a slash, of the path
+    max_size: int | None = None
+    offer: str = "ask"
+
+
+@dataclass(frozen=True)
+class FilesConfig:
+    """What may be fetched from machines; the first rule that fits decides."""
+
+    roots: list[str] = field(default_factory=list)
+    rules: list[FileRule] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Config:
     machines: dict[str, MachineConfig] = field(default_factory=dict)
     agents: dict[str, AgentConfig] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
+    files: FilesConfig = field(default_factory=FilesConfig)
 
 
 # key -> kind; kinds: text, port, list, map, flag, amount, count, or a tuple of the words allowed
@@ -111,13 +134,17 @@ _MACHINE: dict[str, Any] = {
 }
 _AGENT: dict[str, Any] = {"command": "list", "env": "map"}
 _DEFAULTS: dict[str, Any] = {"cli": "text", "mode": MODES, "model": "text", **_BUDGET}
-_TOP = ("machines", "agents", "defaults")
+_FILES: dict[str, Any] = {"roots": "list", "rules": "entries"}
+_RULE: dict[str, Any] = {"pattern": "text", "max_size": "size", "offer": OFFERS}
+_TOP = ("machines", "agents", "defaults", "files")
 _KIND_WORDS = {
     "text": "a text",
     "port": "a port number (1 to 65535)",
     "list": "a list of texts",
     "map": "names with texts",
     "flag": "true or false",
+    "size": "a size in bytes, or with a unit (10 MB)",
+    "entries": "a list of settings",
     "amount": "a number above 0",
     "count": "a whole number above 0",
 }
@@ -147,7 +174,19 @@ def read(text: str, path: Path) -> Config:
             raise reader.wrong(root["agents"], name, f"{where} has no `command`.", "Give its argv.")
         agents[name] = AgentConfig(**values)
     defaults = Defaults(**reader.fields(root.get("defaults"), _DEFAULTS, "defaults"))
-    return Config(machines, agents, defaults)
+    return Config(machines, agents, defaults, _files(reader, root))
+
+
+def _files(reader: _Reader, root: CommentedMap) -> FilesConfig:
+    values = reader.fields(root.get("files"), _FILES, "files")
+    rules = []
+    for number, entry in enumerate(values.get("rules", []), 1):
+        where = f"files.rules[{number}]"
+        rule = reader.fields(entry, _RULE, where)
+        if not rule.get("pattern"):
+            raise reader.wrong(root["files"], "rules", f"{where} has no `pattern`.")
+        rules.append(FileRule(**rule))
+    return FilesConfig(values.get("roots", []), rules)
 
 
 def put_machine(path: Path, name: str, values: dict[str, Any]) -> Config:
@@ -226,6 +265,14 @@ def _store(path: Path, root: CommentedMap) -> Config:
             "bad_request", f"{path} cannot be written.", "Check its owner and mode.", str(error)
         ) from None
     return config
+
+
+def _bytes(value: Any) -> int | None:
+    """`10485760`, `10 MB`, `1.5G`; None when it is no size."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMG]?)i?[bB]?", str(value).strip())
+    if match is None or isinstance(value, bool):
+        return None
+    return int(float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " "))
 
 
 def _check_name(name: str, path: Path) -> None:
@@ -352,6 +399,10 @@ class _Reader:
                 fits = number if 0 < number < 65536 and not isinstance(expanded, bool) else None
         elif kind in ("amount", "count"):
             fits = _amount(expanded, whole=kind == "count")
+        elif kind == "size":
+            fits = _bytes(expanded)
+        elif kind == "entries" and isinstance(item, list):
+            fits = item
         elif kind == "flag" and isinstance(expanded, bool):
             fits = expanded
         elif kind == "list" and isinstance(expanded, list):

@@ -18,7 +18,9 @@ from codecast_agent.protocol import budget
 from codecast_agent.protocol.errors import CodecastError
 
 from . import rows
+from .attachments import Attachments
 from .feed import Feed, Key
+from .files import Files
 from .ingest import Taken
 from .machines import Machines
 from .mirror import Mirror
@@ -51,6 +53,8 @@ class Hub:
     feed: Feed
     mirror: Mirror
     outbox: Outbox
+    attachments: Attachments
+    files: Files
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class Hub:
             self.outbox = Outbox(self)
             self.sessions = Sessions(self)
             self.requests = Requests(self.sessions)
+            self.attachments, self.files = Attachments(self), Files(self)
             self._search = Search(self.store)
             self._reconcile = Reconcile(self)
         except BaseException:
@@ -104,6 +109,7 @@ class Hub:
         self._counts = await self.store.read(_counts)
         for machine in await self.store.read(_unfinished):
             self.keep(machine)
+        self.spawn(self.attachments.tidy())
         for num in await self.store.read(_purging):
             self.spawn(self.outbox.purge(num))
 

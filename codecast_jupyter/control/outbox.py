@@ -79,16 +79,18 @@ class Outbox:
         num, prompt = row["session"], row["id"]
         if not row["tried"]:
             await self._hub.store.write(lambda db: _tried(db, num, prompt))
+        content = json.loads(row["content"])
         params = {
             "session": session,
             "prompt": prompt,
-            "content": json.loads(row["content"]),
+            "content": content,
             "by": row["by"],
             "where": row["where"],
             **({"steer": True} if row["steer"] else {}),
         }
         state, problem = "delivered", None
         try:
+            await self._hub.attachments.deliver(link, row["machine"], session, content)
             await link.call("session/prompt", params, timeout=DELIVERY_LIMIT)
         except CodecastError as error:
             if error.code == "link_lost":
@@ -100,6 +102,8 @@ class Outbox:
         )
         if changed:
             self._hub.feed.changed(("prompt", prompt), ("session", session))
+        if problem is None:
+            await self._hub.attachments.delivered(session, content)
         return True
 
     async def change(
@@ -141,6 +145,8 @@ class Outbox:
             async with self._lock(found.id):
                 while await self._deliver_next(found.id):
                     pass
+            if content is not None:
+                await self._hub.attachments.deliver(link, found.machine, found.id, content)
             await link.call(f"session/{verb}", params, timeout=PATIENCE)
 
         seen = await self._hub.store.read(lambda db: prompts.find(db, found.num, prompt))

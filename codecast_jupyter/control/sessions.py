@@ -435,6 +435,7 @@ class Sessions:
         found = await self.find(session)
         await self.store.write(lambda db: rows.change(db, found.num, gone=1), durable=True)
         await self._hub.mirror.forget(found.id)
+        await self._hub.attachments.forget(found.id)
         self.feed.removed(found.id)
         self._hub.tell("destroyed", {"session": found.id, "machine": found.machine, "by": actor.by})
         self._hub.keep(found.machine)
