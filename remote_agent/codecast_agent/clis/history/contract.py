@@ -63,7 +63,7 @@ class Reader(Protocol):
         """The conversation of that id, `live` filled in."""
 
     def live(self, found: List[Found]) -> List[Found]:
-        """The same with `live` filled in."""
+        """The same with what is dear to find out: `live`, and of a database the `size`."""
 
     def events(self, found: Found) -> Iterator[Past]:
         """The conversation from its beginning, as it would be resumed."""

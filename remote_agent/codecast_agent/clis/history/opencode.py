@@ -37,13 +37,8 @@ KINDS = {
     "todowrite": "think",
 }
 PLAIN_TITLE = "New session - "  # what OpenCode calls one that it has not named yet
-_SIZE = "(SELECT coalesce(sum(length(data)), 0) FROM part WHERE session_id = session.id)"
 _COUNT = "(SELECT count(*) FROM message WHERE session_id = session.id)"
-_FIRST = (
-    "(SELECT part.data FROM message JOIN part ON part.message_id = message.id WHERE"
-    " message.session_id = session.id AND json_extract(message.data, '$.role') = 'user' AND"
-    " json_extract(part.data, '$.type') = 'text' ORDER BY message.id, part.id LIMIT 1)"
-)
+_FIRST = "SELECT id, data FROM message WHERE session_id = ? ORDER BY time_created, id LIMIT 4"
 
 
 class OpencodeHistory:
@@ -83,18 +78,13 @@ class OpencodeHistory:
         return [(row["time_updated"] / 1000.0, row["id"]) for row in rows]
 
     def look(self, key: str) -> Optional[Found]:
-        rows = self._rows(
-            "SELECT *, %s AS size, %s AS messages, %s AS first FROM session WHERE id = ?"
-            % (_SIZE, _COUNT, _FIRST),
-            key,
-        )
+        rows = self._rows("SELECT *, %s AS messages FROM session WHERE id = ?" % _COUNT, key)
         if not rows or not rows[0]["messages"]:
             return None
         row = rows[0]
         title = text_of(row["title"])
         if not title or title.startswith(PLAIN_TITLE):
-            first = files.parse(text_of(row["first"]).encode("utf-8", "replace")) or {}
-            title = text_of(first.get("text")) or title
+            title = self._first(key) or title
         return Found(
             "opencode",
             key,
@@ -102,17 +92,36 @@ class OpencodeHistory:
             text_of(row["directory"]),
             row["time_created"] / 1000.0,
             row["time_updated"] / 1000.0,
-            int(row["size"]),
+            0,
             self._path,
             int(row["messages"]),
         )
+
+    def _first(self, key: str) -> str:
+        """The first prompt."""
+        for message in self._rows(_FIRST, key):
+            if _json(message["data"]).get("role") == "user":
+                parts = self._rows(
+                    "SELECT data FROM part WHERE message_id = ? ORDER BY id LIMIT 8", message["id"]
+                )
+                texts = [text_of(_json(part["data"]).get("text")) for part in parts]
+                return next((text for text in texts if text), "")
+        return ""
 
     def find(self, native: str) -> Optional[Found]:
         found = self.look(native)
         return self.live([found])[0] if found is not None else None
 
     def live(self, found: List[Found]) -> List[Found]:
-        return running.guess(found, "OpenCode", {"opencode"})
+        sized = [each._replace(size=self._size(each.native)) for each in found]
+        return running.guess(sized, "OpenCode", {"opencode"})
+
+    def _size(self, key: str) -> int:
+        # the lengths that need not read the texts, where this SQLite knows such
+        known = READABLE and sqlite3.sqlite_version_info >= (3, 43)
+        length = "octet_length(data)" if known else "length(data)"
+        rows = self._rows("SELECT sum(%s) FROM part WHERE session_id = ?" % length, key)
+        return int(rows[0][0] or 0) if rows else 0
 
     def events(self, found: Found) -> Iterator[Past]:
         query = (
@@ -122,10 +131,13 @@ class OpencodeHistory:
         )
         with self._open() as db:
             for row in db.execute(query, (found.native,)) if db is not None else ():
-                part = files.parse(text_of(row["data"]).encode("utf-8", "replace")) or {}
-                message = files.parse(text_of(row["message"]).encode("utf-8", "replace")) or {}
-                for event in _tell(row["id"], part, text_of(message.get("role"))):
+                role = text_of(_json(row["message"]).get("role"))
+                for event in _tell(row["id"], _json(row["data"]), role):
                     yield row["time_created"] / 1000.0, event
+
+
+def _json(text: Any) -> Dict[str, Any]:
+    return files.parse(text_of(text).encode("utf-8", "replace")) or {}
 
 
 def _tell(id: str, part: Dict[str, Any], role: str) -> Iterator[Dict[str, Any]]:
