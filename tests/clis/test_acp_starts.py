@@ -179,3 +179,12 @@ def test_gemini_begins_anew_and_says_so(gemini: Driver) -> None:
     assert gemini.is_ready, gemini.problem
     assert "could not be resumed" in gemini.last("notice")["text"]
     assert gemini.ask("say:new")["reason"] == "end_turn" and gemini.messages() == ["new"]
+
+
+@pytest.mark.parametrize("kind", ["gemini-api-key", "oauth-personal"])
+def test_gemini_without_a_login_says_so_and_does_not_wait(gemini: Driver, kind: str) -> None:
+    settings(gemini, ".gemini/settings.json", security={"auth": {"selectedType": kind}})
+    del gemini.env["GEMINI_API_KEY"]
+    gemini.start()
+    assert gemini.problem is not None and gemini.problem.code == "not_logged_in"
+    assert "sign in" in gemini.problem.hint

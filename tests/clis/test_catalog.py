@@ -47,7 +47,10 @@ def test_an_unknown_cli_says_which_are_known() -> None:
     assert problem.value.code == "cli_missing" and "claude" in problem.value.hint
 
 
-def test_a_known_cli_without_an_adapter_is_not_offered(tmp_path: Path) -> None:
+def test_a_known_cli_without_an_adapter_is_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(catalog.CLIS, "codex", catalog.CLIS["codex"]._replace(protocol="none"))
     program(tmp_path / ".local/bin/codex")
     (entry,) = [e for e in catalog.report() if e["cli"] == "codex"]
     assert entry["found"] and "cannot be started" in entry["note"]
@@ -197,3 +200,45 @@ def test_the_tested_versions_are_those_of_the_lock_file() -> None:
     }.items():
         version = named[package].rpartition("@")[2].replace("-linux-x64", "")
         assert catalog.CLIS[name].tested == version
+
+
+@pytest.mark.parametrize(
+    ("cli", "file", "text", "known"),
+    [
+        ("gemini", "", "", False),
+        ("gemini", ".gemini/oauth_creds.json", "{}", True),
+        ("gemini", ".gemini/.env", "export GEMINI_API_KEY=x\n", True),
+        ("gemini", ".gemini/.env", "OTHER=x\n", False),
+        ("opencode", "", "", None),
+        ("opencode", ".local/share/opencode/auth.json", "{}", None),
+        ("opencode", ".local/share/opencode/auth.json", '{"openai": {}}', True),
+        ("opencode", ".config/opencode/opencode.json", '{"theme": "x"}', None),
+        ("opencode", ".config/opencode/opencode.jsonc", '{"provider": {} /* mine */}', True),
+    ],
+)
+def test_a_login_is_what_the_cli_itself_would_find(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cli: str,
+    file: str,
+    text: str,
+    known: bool | None,
+) -> None:
+    for name in list(os.environ):
+        if name.endswith(("_API_KEY", "_AUTH_TOKEN")) or name.startswith(("XDG_", "GOOGLE_")):
+            monkeypatch.delenv(name)
+    program(tmp_path / ".local/bin" / cli)
+    if file:
+        program(tmp_path / file, text)
+    (entry,) = [e for e in catalog.report() if e["cli"] == cli]
+    assert entry.get("logged_in") is known
+    assert bool(entry.get("login_hint")) is (known is not True)
+
+
+def test_any_providers_key_is_a_login_of_opencode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / ".local/bin/opencode")
+    monkeypatch.setenv("GROQ_API_KEY", "x")
+    (entry,) = [e for e in catalog.report() if e["cli"] == "opencode"]
+    assert entry["logged_in"] is True

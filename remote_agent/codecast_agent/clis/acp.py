@@ -365,6 +365,9 @@ class AcpAdapter:
         self._heard = time.monotonic()
         message = parse(self._host, line)
         if message is None:
+            words = self._quirks.login_words
+            if words and words in line and not self._native:
+                self._fail("", {"code": AUTH_REQUIRED, "message": "it asks for a login"})
             return
         try:
             self._message(message)

@@ -17,6 +17,7 @@ from ..protocol.errors import CodecastError
 from .acp import adapter_for
 from .contract import Adapter
 from .environment import environment, fresh, keep, login
+from .logins import logged_in
 from .quirks import quirks
 
 __all__ = ["adapter", "environment", "fresh", "keep", "login", "report", "resolve"]
@@ -73,8 +74,14 @@ CLIS: Dict[str, Cli] = {
         ("--acp",),
         "acp",
         "npm install -g @google/gemini-cli",
-        ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
-        (".gemini/oauth_creds.json",),
+        (
+            "GEMINI_API_KEY",
+            "GOOGLE_API_KEY",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "GOOGLE_GENAI_USE_GCA",
+            "GOOGLE_GENAI_USE_VERTEXAI",
+        ),
+        (".gemini/oauth_creds.json", ".gemini/gemini-credentials.json"),
         quirks("gemini").login_hint,
         "0.61.0",
     ),
@@ -84,8 +91,8 @@ CLIS: Dict[str, Cli] = {
         ("acp",),
         "acp",
         "npm install -g opencode-ai",
-        ("OPENCODE_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY"),
-        (".local/share/opencode/auth.json", ".config/opencode/opencode.json"),
+        (),  # any provider's key, see logins
+        (),
         quirks("opencode").login_hint,
         "1.18.33",
     ),
@@ -208,8 +215,12 @@ def _entry(name: str, cli: Cli, env: Dict[str, str]) -> Dict[str, Any]:
         untested = _untested(version, cli.tested)
         if untested:
             entry["untested"] = untested
-    entry["logged_in"] = _logged_in(cli, env)
-    if not entry["logged_in"]:
+    known = logged_in(cli.program, cli.keys, cli.files, env)
+    if known is not None:
+        entry["logged_in"] = known
+    elif name == "opencode":
+        entry["note"] = "No login was found; its free models need none."
+    if not known:
         entry["login_hint"] = cli.login_hint
     return entry
 
@@ -277,16 +288,3 @@ def _version(path: str, env: Dict[str, str]) -> str:
     with _lock:
         _versions[key] = version
     return version
-
-
-def _logged_in(cli: Cli, env: Dict[str, str]) -> bool:
-    home = env.get("HOME", "")
-    if any(env.get(key) for key in cli.keys):
-        return True
-    files = list(cli.files)
-    config = env.get("CLAUDE_CONFIG_DIR") if cli.program == "claude" else None
-    if config:
-        files.append(os.path.join(config, ".credentials.json"))
-    if cli.program == "codex" and env.get("CODEX_HOME"):
-        files.append(os.path.join(env["CODEX_HOME"], "auth.json"))
-    return any(os.path.exists(os.path.join(home, name)) for name in files)

@@ -31,6 +31,7 @@ class Quirks(NamedTuple):
     before_load: Callable[[Launch], None] = lambda launch: None  # before session/load
     after_load: Callable[[Launch], None] = lambda launch: None
     replay_settles: float = 0.0  # seconds without a word that end a replay after session/load
+    login_words: bytes = b""  # in a line before the session: it waits for a login by a person
     login_hint: str = "Log in with the CLI's own command on that machine, then start again."
 
 
@@ -49,6 +50,7 @@ _QUIRKS: Dict[str, Quirks] = {
         after_load=gemini_launch.drop_twins,
         silent_retries=True,
         replay_settles=0.5,  # it goes on telling history after its answer
+        login_words=b"visit the following URL to authorize",
         login_hint="Run `gemini` once on that machine and sign in, or set GEMINI_API_KEY.",
     ),
     "opencode": Quirks(
