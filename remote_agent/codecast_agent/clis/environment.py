@@ -11,7 +11,6 @@ changes. Relays keep it (`keep`), and the supervisors they fork inherit it.
 import glob
 import os
 import pwd
-import secrets
 import select
 import signal
 import subprocess
@@ -123,7 +122,7 @@ def login_shell() -> str:
 def _ask_shell() -> Tuple[Optional[Dict[str, str]], str]:
     """What `env -0` says between two markers in an interactive login shell, or why not."""
     shell = login_shell()
-    mark = "codecast-" + secrets.token_hex(8)
+    mark = "codecast-" + os.urandom(8).hex()  # `secrets` would load OpenSSL
     # three commands every shell (csh and fish too) understands alike
     script = "echo %s; env -0; echo %s" % (mark, mark)
     # csh takes -l only alone
