@@ -58,6 +58,7 @@ class Content:
         self._cwd = cwd
         self.thread = ""
         self._ours: Set[str] = set()  # ids of what we sent
+        self._echoes = 0  # of it that are still to come
         self._messages: Dict[str, Dict[str, _Message]] = {}  # item -> part -> text
         self._calls: Dict[str, _Call] = {}
         self._agents: Dict[str, str] = {}  # a sub-agent's thread -> the call that started it
@@ -69,6 +70,7 @@ class Content:
     def sent(self, id: str) -> None:
         """A message with this id is ours: Codex's echo of it says nothing new."""
         self._ours.add(id)
+        self._echoes += 1
 
     def begin_turn(self) -> None:
         self._before = dict(self._total or {})
@@ -223,7 +225,9 @@ class Content:
         self._messages.pop(id, None)
 
     def _user(self, item: Dict[str, Any], parent: str) -> None:
-        if parent or text_of(item.get("clientId")) in self._ours:
+        id = text_of(item.get("clientId"))
+        if parent or id in self._ours or (not id and self._echoes):
+            self._echoes = max(0, self._echoes - (0 if parent else 1))
             return
         for block in many(item.get("content")):
             text = text_of(obj(block).get("text"))
