@@ -59,6 +59,12 @@ def take_over(directory: str, meta: Meta) -> bool:
     cli, native = meta["cli"], meta["native"]
     fill = None
     if cli in history.READERS or meta["history"]:
+        if meta["fork"] and cli not in history.FORKING:
+            raise CodecastError(
+                "not_supported",
+                "%s cannot fork a conversation." % cli,
+                "Adopt it itself, once no other process writes it.",
+            )
         reader = history.reader(cli, history.places_in({**environment(), **meta["env"]}))
         found = reader.find(native)
         if found is not None and found.live is not None and not meta["fork"]:
@@ -78,10 +84,13 @@ def _in_use(found: Found) -> CodecastError:
     live = found.live
     assert live is not None
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(live.since))
+    hint = "End it there and adopt it then"
+    if found.cli in history.FORKING:
+        hint += ", or fork it: the fork is a conversation of its own"
     return CodecastError(
         "session_in_use",
         "Another process is in that conversation since %s: %s" % (since, live.reason),
-        "End it there and adopt it then, or fork it: the fork is a conversation of its own.",
+        hint + ".",
         data=live.to_json(),
     )
 

@@ -192,7 +192,7 @@ def test_what_a_program_is_writing_is_refused_until_it_ends(hand: New, cli: str)
             person.adopt(seen[0]["native"])
         assert caught.value.code == "session_in_use"
         assert f"process {process.pid}" in caught.value.message
-        assert "fork" in caught.value.hint
+        assert ("fork" in caught.value.hint) is (cli != "gemini")
         assert caught.value.data["pid"] == process.pid
         assert person.relay.call("session/list") == []
         # without its history, too
@@ -272,10 +272,18 @@ def test_what_cannot_be_adopted_leaves_nothing(claude: Hand) -> None:
         ("claude", 7, "bad_request"),
         ("claude", None, "bad_request"),
         ("demo", "anything", "not_supported"),
+        ("gemini", "a fork", "not_supported"),
     ):
         missing = claude.home / "made" / "for it"
         with pytest.raises(CodecastError) as caught:
-            claude.start(native, session="s1", cli=cli, cwd=str(missing), create_directory=True)
+            claude.start(
+                native,
+                session="s1",
+                cli=cli,
+                cwd=str(missing),
+                create_directory=True,
+                fork=native == "a fork",
+            )
         assert caught.value.code == code, (cli, native)
         assert not missing.exists() and not missing.parent.exists()
     assert claude.relay.call("session/list") == []

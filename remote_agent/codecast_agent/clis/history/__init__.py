@@ -9,8 +9,19 @@ from .contract import Found, Past, Reader, places_in
 from .gemini import GeminiHistory
 from .opencode import OpencodeHistory
 
-__all__ = ["LIMIT", "READERS", "Found", "Past", "Reader", "listing", "places_in", "reader"]
+__all__ = [
+    "FORKING",
+    "LIMIT",
+    "READERS",
+    "Found",
+    "Past",
+    "Reader",
+    "listing",
+    "places_in",
+    "reader",
+]
 
+FORKING = ("claude", "codex", "opencode")  # Gemini cannot go on with a copy
 LIMIT = 50  # conversations told where nobody says how many
 READERS: "Dict[str, Type[Any]]" = {
     "claude": ClaudeHistory,
