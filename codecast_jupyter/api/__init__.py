@@ -10,6 +10,7 @@ from typing import Any
 from . import spec
 from .base import ResourceHandler, UnknownHandler
 from .events import EventsHandler
+from .files import AttachmentsHandler, FilesHandler, OfferedHandler
 from .health import HealthHandler, OpenApiHandler
 from .machines import (
     ClisHandler,
@@ -58,6 +59,9 @@ ROUTES: list[tuple[str, type[ResourceHandler]]] = [
     ("/sessions/{session}", SessionHandler),
     ("/sessions/{session}/prompts", PromptsHandler),
     ("/sessions/{session}/prompts/{prompt}", PromptHandler),
+    ("/sessions/{session}/attachments", AttachmentsHandler),
+    ("/sessions/{session}/files", FilesHandler),
+    ("/sessions/{session}/offered", OfferedHandler),
     ("/sessions/{session}/interrupt", InterruptHandler),
     ("/sessions/{session}/stop", StopHandler),
     ("/sessions/{session}/resume", ResumeHandler),

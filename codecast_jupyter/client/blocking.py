@@ -16,6 +16,7 @@ from codecast_agent.protocol.errors import CodecastError
 from .client import AsyncClient, Content
 from .discovery import Connection
 from .types import (
+    Block,
     Change,
     Cli,
     Conversation,
@@ -26,6 +27,7 @@ from .types import (
     Health,
     Hit,
     Machine,
+    OfferedFile,
     Process,
     Prompt,
     Request,
@@ -274,6 +276,16 @@ class Client:
 
     def prompts(self, session: str) -> list[Prompt]:
         return self._run(self.aio.prompts(session))
+
+    def attach(self, session: str, name: str, data: bytes, mime_type: str | None = None) -> Block:
+        return self._run(self.aio.attach(session, name, data, mime_type))
+
+    def offered(self, session: str) -> list[OfferedFile]:
+        return self._run(self.aio.offered(session))
+
+    def download(self, session: str, path: str, write: Callable[[bytes, int], object]) -> int:
+        """`write` is called on the background thread."""
+        return self._run(self.aio.download(session, path, write))
 
     def edit_prompt(self, session: str, prompt: str, text: str | Content) -> Prompt:
         return self._run(self.aio.edit_prompt(session, prompt, text))

@@ -18,6 +18,7 @@ from .discovery import Connection
 from .http import Http, Lost, Unsent, path
 from .stream import Stream
 from .types import (
+    Block,
     Change,
     Cli,
     Conversation,
@@ -28,6 +29,7 @@ from .types import (
     Health,
     Hit,
     Machine,
+    OfferedFile,
     Process,
     Prompt,
     Request,
@@ -272,6 +274,32 @@ class AsyncClient:
 
     async def prompts(self, session: str) -> list[Prompt]:
         return cast("list[Prompt]", await self._get(_session(session, "prompts")))
+
+    async def attach(
+        self, session: str, name: str, data: bytes, mime_type: str | None = None
+    ) -> Block:
+        """Bring a file (at most 64 MiB) for a prompt; the answer goes into the prompt's content."""
+        answer = await self._http.upload(
+            self.connection,
+            _session(session, "attachments"),
+            data,
+            {"name": name, "mime_type": mime_type},
+        )
+        return cast("Block", answer)
+
+    async def offered(self, session: str) -> list[OfferedFile]:
+        """Files the agent named or touched that can be fetched, the newest first."""
+        return cast("list[OfferedFile]", await self._get(_session(session, "offered")))
+
+    async def download(self, session: str, path: str, write: Callable[[bytes, int], object]) -> int:
+        """Fetch a file; `write(data, size)` is called with each piece and the size of the whole,
+        once with nothing for an empty file. Returns the size.
+
+        Raises CodecastError("link_lost") when it ends before its end.
+        """
+        return await self._http.download(
+            self.connection, _session(session, "files"), {"path": path}, write
+        )
 
     async def edit_prompt(self, session: str, prompt: str, text: str | Content) -> Prompt:
         """Raises CodecastError("conflict") when it no longer waits."""

@@ -5,7 +5,7 @@ the server does not answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -36,8 +36,10 @@ class Http:
         body: Any = None,
         query: Mapping[str, Any] | None = None,
         timeout: float = ANSWER,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """The answer's JSON; None for an empty one."""
+        """The answer's JSON; None for an empty one. `raw` is sent as it is."""
         if self._client is None:
             # by this class, whatever the process has configured: limits are its alone
             self._client = SimpleAsyncHTTPClient(
@@ -50,8 +52,8 @@ class Http:
         request = HTTPRequest(
             url,
             method=verb,
-            headers={**connection.headers, **self.headers},
-            body=None if body is None else json.dumps(body),
+            headers={**connection.headers, **self.headers, **(headers or {})},
+            body=raw if body is None else json.dumps(body),
             allow_nonstandard_methods=True,  # POST without a body, DELETE with none
             connect_timeout=CONNECT,
             request_timeout=timeout,
@@ -62,6 +64,76 @@ class Http:
         except (HTTPError, OSError) as error:
             raise silent(connection, error, verb) from error
         return _answer(connection, response)
+
+    async def upload(
+        self, connection: Connection, path: str, data: bytes, query: Mapping[str, Any]
+    ) -> Any:
+        """The answer's JSON to bytes that were sent."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return await self.call(connection, "POST", path, query=query, raw=data, headers=headers)
+
+    async def download(
+        self,
+        connection: Connection,
+        path: str,
+        query: Mapping[str, Any],
+        write: Callable[[bytes, int], object],
+    ) -> int:
+        """Give the answer's bytes to `write` as they come, with how many there will be."""
+        client = SimpleAsyncHTTPClient(force_instance=True, max_body_size=1 << 60)
+        status, size, taken = 0, -1, 0
+        words: list[bytes] = []
+        problem: Exception | None = None
+
+        def header(line: str) -> None:
+            nonlocal status, size
+            name, _, value = line.strip().partition(":")
+            if name.startswith("HTTP/"):
+                status = int(name.split()[1])
+            elif name.lower() == "content-length":
+                size = int(value)
+
+        def take(data: bytes) -> None:
+            nonlocal taken, problem
+            if status != 200:
+                words.append(data)
+            elif problem is None:
+                taken += len(data)
+                try:
+                    write(data, size)
+                except Exception as error:  # it must come out here, not in tornado's loop
+                    problem = error
+                    client.close()
+
+        request = HTTPRequest(
+            connection.api(path) + "?" + urlencode({k: _text(v) for k, v in query.items()}),
+            headers={**connection.headers, **self.headers},
+            connect_timeout=CONNECT,
+            request_timeout=0,  # it takes as long as it takes
+            follow_redirects=False,
+            header_callback=header,
+            streaming_callback=take,
+        )
+        try:
+            await client.fetch(request, raise_error=False)
+        except (HTTPError, OSError) as error:
+            if problem is None and status != 200:
+                raise silent(connection, error) from error
+        finally:
+            client.close()
+        if problem is not None:
+            raise problem
+        if status != 200:
+            raise refused(connection, status, b"".join(words))
+        if taken != size:
+            raise CodecastError(
+                "link_lost",
+                f"The file ended after {taken} of {size} bytes.",
+                "The machine went away, or the file was changed meanwhile: get it once more.",
+            )
+        if not size:
+            write(b"", 0)
+        return taken
 
     @property
     def headers(self) -> dict[str, str]:

@@ -169,6 +169,25 @@ class Prompt(TypedDict, total=False):
     error: Problem | None
 
 
+class Block(TypedDict, total=False):
+    """A part of a prompt: text, image or resource_link."""
+
+    type: Literal["text", "image", "resource_link"]
+    text: str
+    data: str
+    mime_type: str
+    uri: str
+    name: str
+
+
+class OfferedFile(TypedDict):
+    path: str
+    name: str
+    size: int
+    mtime: float
+    offer: Literal["ask", "auto"]
+
+
 class Request(TypedDict, total=False):
     """A permission request or a question: the fields of `request_opened` too."""
 

@@ -261,7 +261,7 @@ def _check_root(place: Place, path: str, real: str, roots: List[str]) -> None:
     """Below a root, and not among what we keep of the session but its attachments."""
 
     def below(root: str) -> bool:
-        return real.startswith(root.rstrip("/") + "/")
+        return (real + "/").startswith(root.rstrip("/") + "/")
 
     own = os.path.dirname(os.path.realpath(place.path))
     if any(map(below, roots)) and (not below(own) or below(os.path.realpath(place.attachments))):
