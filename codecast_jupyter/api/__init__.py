@@ -38,6 +38,7 @@ from .sessions import (
     StopHandler,
 )
 from .stream import StreamHandler
+from .usage import UsageHandler, UsagesHandler
 
 ROUTES: list[tuple[str, type[ResourceHandler]]] = [
     ("/health", HealthHandler),
@@ -68,6 +69,8 @@ ROUTES: list[tuple[str, type[ResourceHandler]]] = [
     ("/sessions/{session}/requests", SessionRequestsHandler),
     ("/sessions/{session}/requests/{request}/answer", AnswerHandler),
     ("/sessions/{session}/events", EventsHandler),
+    ("/sessions/{session}/usage", UsageHandler),
+    ("/usage", UsagesHandler),
     ("/requests", RequestsHandler),
     ("/search", SearchHandler),
 ]

@@ -34,6 +34,8 @@ class SessionHandler(ResourceHandler):
             found = await sessions.set_mode(found["id"], change["mode"], actor=self.actor)
         if "model" in change:
             found = await sessions.set_model(found["id"], change["model"], actor=self.actor)
+        if "budget" in change:
+            found = await sessions.set_budget(found["id"], change["budget"], actor=self.actor)
         self.answer(found)
 
     @permit("execute")

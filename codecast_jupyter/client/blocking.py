@@ -32,6 +32,7 @@ from .types import (
     Prompt,
     Request,
     Session,
+    Usage,
 )
 
 T = TypeVar("T")
@@ -224,6 +225,7 @@ class Client:
         native: str | None = None,
         fork: bool = False,
         history: bool = False,
+        budget: Mapping[str, float | None] | None = None,
     ) -> Session:
         return self._run(
             self.aio.start(
@@ -239,6 +241,7 @@ class Client:
                 native=native,
                 fork=fork,
                 history=history,
+                budget=budget,
             )
         )
 
@@ -249,8 +252,17 @@ class Client:
         name: str | None = None,
         mode: str | None = None,
         model: str | None = None,
+        budget: Mapping[str, float | None] | None = None,
     ) -> Session:
-        return self._run(self.aio.update_session(session, name=name, mode=mode, model=model))
+        return self._run(
+            self.aio.update_session(session, name=name, mode=mode, model=model, budget=budget)
+        )
+
+    def usage(self, session: str) -> Usage:
+        return self._run(self.aio.usage(session))
+
+    def usages(self) -> list[Usage]:
+        return self._run(self.aio.usages())
 
     def stop(self, session: str) -> Session:
         return self._run(self.aio.stop(session))

@@ -34,6 +34,7 @@ from .types import (
     Prompt,
     Request,
     Session,
+    Usage,
 )
 
 Content = list[dict[str, Any]]
@@ -204,12 +205,14 @@ class AsyncClient:
         native: str | None = None,
         fork: bool = False,
         history: bool = False,
+        budget: Mapping[str, float | None] | None = None,
     ) -> Session:
         """Start a session. The same `id` (a UUID) again is the same session.
 
         `native` is a conversation of `machine_history` to go on with, or to `fork`; `history`
         brings what was said in it. Raises CodecastError("session_in_use") (data: pid, program,
-        since; or session, name) while somebody else is in it.
+        since; or session, name) while somebody else is in it. `budget` has max_cost (US
+        dollars), max_turns, max_minutes; None lifts a limit of codecast.yaml.
         """
         body = {
             "machine": machine,
@@ -224,6 +227,7 @@ class AsyncClient:
             "native": native,
             "fork": fork or None,
             "history": history or None,
+            "budget": dict(budget) if budget else None,
         }
         body = {key: value for key, value in body.items() if value is not None}
         return cast("Session", await self._call("POST", "/sessions", body, again=True))
@@ -235,10 +239,21 @@ class AsyncClient:
         name: str | None = None,
         mode: str | None = None,
         model: str | None = None,
+        budget: Mapping[str, float | None] | None = None,
     ) -> Session:
-        change = {"name": name, "mode": mode, "model": model}
+        """`budget` changes the limits it names; None lifts one."""
+        limits = None if budget is None else dict(budget)
+        change = {"name": name, "mode": mode, "model": model, "budget": limits}
         body = {key: value for key, value in change.items() if value is not None}
         return cast("Session", await self._call("PATCH", _session(session), body))
+
+    async def usage(self, session: str) -> Usage:
+        """Tokens, cost and time of a session and of each of its turns."""
+        return cast("Usage", await self._get(_session(session, "usage")))
+
+    async def usages(self) -> list[Usage]:
+        """That of all sessions, without the turns."""
+        return cast("list[Usage]", await self._get("/usage"))
 
     async def stop(self, session: str) -> Session:
         """End the CLI and everything it started; the history stays."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 Mode = Literal["auto", "code", "plan", "ask"]
-Status = Literal["starting", "idle", "running", "waiting", "exited", "stopped", "failed"]
+Status = Literal["starting", "idle", "running", "waiting", "paused", "exited", "stopped", "failed"]
 PromptState = Literal[
     "stored", "delivered", "queued", "running", "done", "failed", "cancelled", "unknown"
 ]
@@ -134,6 +134,9 @@ class State(TypedDict, total=False):
     cost_usd: float | None
     context_used: int | None
     context_size: int | None
+    worked: dict[str, Any]
+    budget: dict[str, float]
+    over_budget: dict[str, Any] | None
     error: Problem | None
     background: dict[str, Any]
     updated: float
@@ -154,6 +157,36 @@ class Session(TypedDict, total=False):
     state: State
     last_seq: int
     error: Problem
+
+
+class TurnUsage(TypedDict):
+    turn: int
+    started: float
+    ended: float | None
+    reason: str | None
+    usage: dict[str, int]
+    cost_usd: float | None
+    seconds: float | None
+
+
+class TotalUsage(TypedDict):
+    turns: int
+    usage: dict[str, int]
+    cost_usd: float
+    seconds: float
+    context_used: int | None
+    context_size: int | None
+
+
+class Usage(TypedDict, total=False):
+    session: str
+    name: str
+    machine: str
+    cli: str
+    turns: list[TurnUsage]
+    total: TotalUsage
+    budget: dict[str, float]
+    over_budget: dict[str, Any] | None
 
 
 class Prompt(TypedDict, total=False):

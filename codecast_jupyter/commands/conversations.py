@@ -8,6 +8,7 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 
+from .budgets import BUDGET, given
 from .context import Context, on_machine, waiting
 from .results import Conversations, Follow, Result, Started
 from .sessions import ready_machine
@@ -49,6 +50,9 @@ async def adopt(context: Context, values: Values) -> Result:
 
     async def create() -> Json:
         body = {key: values[key] for key in ("mode", "model", "name") if values[key]}
+        limits = given(values)
+        if limits:
+            body["budget"] = limits
         async with waiting(context, f"adopting on {machine} ...", machine, identity):
             return await context.client.start(
                 machine,
@@ -126,6 +130,7 @@ COMMANDS = (
             option("mode", "auto, code, plan or ask", choices=MODES, complete="mode"),
             option("model", "the CLI's model", complete="model"),
             option("directory", "where it works; by default where it was", complete="directory"),
+            *BUDGET,
             flag("attach", "watch it right away", short="a"),
         ),
         examples=(

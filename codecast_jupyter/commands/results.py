@@ -101,6 +101,22 @@ class Prompts(NamedTuple):
         return self.prompts
 
 
+class Usage(NamedTuple):
+    """What one session and its turns took."""
+
+    usage: Json
+
+    def to_json(self) -> Any:
+        return self.usage
+
+
+class Usages(NamedTuple):
+    usages: Sequence[Json]
+
+    def to_json(self) -> Any:
+        return self.usages
+
+
 class Requests(NamedTuple):
     requests: Sequence[Json]
     names: Mapping[str, str] = NOTHING  # session id to its name
@@ -245,10 +261,10 @@ class Stream(NamedTuple):
 Result = (
     Done | Text | Help | Version | Sessions | Session | Started | Prompted | Prompts | Requests
     | Answered | Machines | Machine | Doctor | Clis | Conversations | Processes | Directories
-    | Hits | Health | Server | Follow | Stream
+    | Hits | Health | Server | Follow | Stream | Usage | Usages
 )  # fmt: skip
 RESULTS: tuple[type, ...] = (
     Done, Text, Help, Version, Sessions, Session, Started, Prompted, Prompts, Requests, Answered,
     Machines, Machine, Doctor, Clis, Conversations, Processes, Directories, Hits, Health, Server,
-    Follow, Stream,
+    Follow, Stream, Usage, Usages,
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 
+from .budgets import BUDGET, given
 from .context import Context, connected, on_machine, waiting
 from .results import Done, Follow, Result, Session, Sessions, Started, Stream
 from .table import MODES, SESSION, Command, Values, flag, nearest, option, positional
@@ -93,6 +93,9 @@ async def start(context: Context, values: Values) -> Result:
         body = {
             key: values[key] for key in ("cli", "mode", "model", "name", "prompt") if values[key]
         }
+        limits = given(values)
+        if limits:
+            body["budget"] = limits
         text = f"starting {values['cli'] or 'the CLI'} in {directory} on {machine} ..."
         async with waiting(context, text, machine, identity):
             return await context.client.start(
@@ -249,6 +252,7 @@ async def _set(context: Context, wanted: str, what: str, value: str) -> Result:
 
 async def _taken(context: Context, session: str, after: int, what: str, value: str) -> bool:
     """Whether the CLI says within ANSWER_WITHIN that it took a setting. Raises what refuses it."""
+    import asyncio  # not for completion, which imports the table
 
     async def hear() -> bool:
         events: Any = context.client.events(session, after=after)
@@ -294,6 +298,7 @@ COMMANDS = (
             option("model", "the CLI's model", complete="model"),
             option("name", "a name you can say; one is made up otherwise", short="n"),
             option("prompt", "the first prompt", short="p", metavar="TEXT"),
+            *BUDGET,
             flag("create", "make the directory where it is missing"),
             flag("attach", "watch it right away", short="a"),
         ),
@@ -302,6 +307,7 @@ COMMANDS = (
             ("start gpu-1 ~/project --cli claude", "start Claude Code there"),
             ("start local . -c demo -a", "try the demo CLI here and watch it"),
             ('start gpu-1:/data/run -p "Why is the loss NaN?"', "start with a prompt"),
+            ("start gpu-1 ~/project --max-cost 5 --max-minutes 60", "spend no more than that"),
         ),
         "`~` is the home directory on that machine, also where your shell has put this computer's"
         " in its place.",

@@ -99,10 +99,11 @@ MACHINE = positional("machine", "a machine: see `codecast machines`", complete="
 
 
 def _collect() -> tuple[Command, ...]:
-    from . import conversations, hub, machines, prompts, requests, sessions, shell
+    from . import conversations, hub, machines, prompts, requests, sessions, shell, usage
 
     return (
         *sessions.COMMANDS,
+        *usage.COMMANDS,
         *conversations.COMMANDS,
         *prompts.COMMANDS,
         *requests.COMMANDS,

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol import state as fold
+from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES, plain_text
 
 Json = Mapping[str, Any]
@@ -255,6 +256,10 @@ class Transcript:
 
     def _on_background(self, event: Json, data: Json) -> list[Entry]:
         return self._plain("background", event, data)
+
+    def _on_budget_reached(self, event: Json, data: Json) -> list[Entry]:
+        text = f"The budget is reached: {over_words(data)}. It is paused until that is raised."
+        return self._plain("notice", event, {"level": "warning", "text": text})
 
     def _on_gap(self, event: Json, data: Json) -> list[Entry]:
         return self._plain("gap", event, data)

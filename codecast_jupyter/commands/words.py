@@ -89,6 +89,19 @@ def one_line(text: Any, width: int = 0) -> str:
     return value if not width or len(value) <= width else value[: width - 1] + "…"
 
 
+def dollars(amount: Any) -> str:
+    """`$0.0123`, `$4.20`; empty for nothing."""
+    if not isinstance(amount, (int, float)) or not amount:
+        return ""
+    return f"${amount:.4f}" if amount < 1 else f"${amount:.2f}"
+
+
+def budget_words(budget: Mapping[str, Any]) -> str:
+    """`$5, 10 turns, 90 minutes`."""
+    shown = {"max_cost": "${:g}", "max_turns": "{:g} turns", "max_minutes": "{:g} minutes"}
+    return ", ".join(shown[limit].format(budget[limit]) for limit in shown if budget.get(limit))
+
+
 def plural(count: int, word: str, many: str = "") -> str:
     return f"{count} {word}" if count == 1 else f"{count} {many or word + 's'}"
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from codecast_agent.protocol import budget as budgets
 from codecast_agent.protocol import state as fold
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import problems, text
@@ -265,7 +266,23 @@ class FakeClient:
                 settings={"mode": {"value": fields["mode"]}},
                 **{"class": fields["mode"]},
             )
+        if "budget" in fields:
+            limits = budgets.changed(found.state["budget"], fields["budget"])
+            await found.emit("budget_update", **limits)
         return found.json()
+
+    async def usage(self, session: str) -> Json:
+        found = self._find(session)
+        turn = {"turn": 1, "started": 5.0, "ended": 9.5, "reason": "end_turn", "cost_usd": 0.25}
+        turn |= {"usage": {"input_tokens": 1234, "output_tokens": 2}, "seconds": 4.5}
+        total = {"turns": 1, "usage": turn["usage"], "cost_usd": 0.25, "seconds": 4.5}
+        total |= {"context_used": 9, "context_size": 100}
+        told = {key: found.fixed[key] for key in ("name", "machine", "cli")}
+        told |= {key: found.state[key] for key in ("budget", "over_budget")}
+        return {"session": found.fixed["id"], **told, "turns": [turn], "total": total}
+
+    async def usages(self) -> list[Json]:
+        return [await self.usage(session) for session in self.known]
 
     async def remove(self, session: str) -> None:
         found = self._find(session)

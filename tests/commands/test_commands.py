@@ -58,6 +58,8 @@ CASES = {
     "server": None,  # tests/commands/test_serving.py
     "server start": None,
     "server stop": None,
+    "usage": "usage sad-owl",
+    "budget": "budget sad-owl --max-cost 5 --max-turns none",
     "completion": "completion bash",
     "help": "help send",
     "version": "version",

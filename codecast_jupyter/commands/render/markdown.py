@@ -10,19 +10,33 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.errors import CodecastError
 
 from .. import results as r
 from ..choices import letter
 from ..table import TABLE, find
 from ..transcript import Entry, Transcript, request_body, tool_label
-from ..words import UNFINISHED, age, duration, name, one_line, plural, safe, who
+from ..words import (
+    UNFINISHED,
+    age,
+    budget_words,
+    dollars,
+    duration,
+    name,
+    one_line,
+    plural,
+    safe,
+    tokens,
+    who,
+)
 
 Json = Mapping[str, Any]
 _LOGIN: dict[Any, str] = {True: "yes", False: "no"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&])")
 STATUS_MARK = {
     "waiting": "❓",
+    "paused": "⏸",
     "running": "▶",
     "starting": "…",
     "idle": "●",
@@ -121,6 +135,8 @@ def session(result: r.Session) -> str:
     if state.get("cost_usd"):
         facts.append(f"{state['cost_usd']:.4f} USD")
     parts.append(" · ".join(fact for fact in facts if fact))
+    if state.get("over_budget"):
+        parts.append(f"The budget is reached: {esc(over_words(state['over_budget']))}.")
     if state.get("error"):
         parts.append(problem(state["error"]))
     if result.events:
@@ -130,6 +146,39 @@ def session(result: r.Session) -> str:
     if result.prompts:
         parts.append(prompts(r.Prompts(name(s), result.prompts)))
     return "\n\n".join(parts)
+
+
+def usage(result: r.Usage) -> str:
+    turns = list(result.usage.get("turns") or [])
+    rows = [[str(turn["turn"]), esc(turn["reason"] or ""), *_taken(turn)] for turn in turns]
+    rows.append(["all", "", *_taken(result.usage["total"])])
+    parts = [table(["turn", "end", "time", "input", "output", "cost"], rows)]
+    over, limits = result.usage.get("over_budget"), result.usage.get("budget") or {}
+    if limits:
+        parts.append(f"Budget: {esc(budget_words(limits))}.")
+    if over:
+        parts.append(f"It is reached: {esc(over_words(over))}.")
+    return "\n\n".join(parts)
+
+
+def _taken(what: Json) -> list[str]:
+    """Time, input, output, cost of a turn or of all."""
+    counts = [what["usage"].get(key) for key in ("input_tokens", "output_tokens")]
+    shown = ["" if count is None else tokens(count) for count in counts]
+    worked = "" if what["seconds"] is None else duration(what["seconds"])
+    return [worked, *shown, esc(dollars(what["cost_usd"]))]
+
+
+def usages(result: r.Usages) -> str:
+    if not result.usages:
+        return "No sessions yet."
+    rows = []
+    for each in result.usages:
+        over, limits = each.get("over_budget"), each.get("budget") or {}
+        budget = over_words(over) if over else budget_words(limits)
+        turns = str(each["total"]["turns"])
+        rows.append([f"**{esc(name(each))}**", turns, *_taken(each["total"]), esc(budget)])
+    return table(["session", "turns", "time", "input", "output", "cost", "budget"], rows)
 
 
 def transcript(events: Sequence[Json]) -> str:
@@ -371,6 +420,8 @@ RENDERERS: dict[type, Callable[[Any], str]] = {
     ),
     r.Prompted: lambda result: f"{esc(str(result.prompt.get('state')).capitalize())}.",
     r.Prompts: prompts,
+    r.Usage: usage,
+    r.Usages: usages,
     r.Requests: requests,
     r.Answered: lambda result: esc(result.words),
     r.Machines: machines,

@@ -10,12 +10,26 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.errors import CodecastError
 
 from .. import results as r
 from ..table import TABLE, Command, find
 from ..transcript import Transcript
-from ..words import UNFINISHED, age, duration, name, one_line, plural, safe, size, who
+from ..words import (
+    UNFINISHED,
+    age,
+    budget_words,
+    dollars,
+    duration,
+    name,
+    one_line,
+    plural,
+    safe,
+    size,
+    tokens,
+    who,
+)
 from . import entries
 from .entries import Printer, Sink
 
@@ -23,6 +37,7 @@ Json = Mapping[str, Any]
 
 STATUS_STYLE = {
     "waiting": "bold yellow",
+    "paused": "bold yellow",
     "running": "bold green",
     "starting": "cyan",
     "idle": "",
@@ -106,6 +121,8 @@ def _title(state: Json) -> Text:
     waiting = list((state.get("requests") or {}).values())
     if waiting:
         return Text("? " + one_line(waiting[0].get("title"), 60), "yellow")
+    if state.get("over_budget"):
+        return Text(f"budget: {over_words(state['over_budget'])}", "yellow")
     if state.get("error"):
         return Text(one_line(state["error"].get("message"), 60), "red")
     return Text(one_line(state.get("title") or "", 60), "dim")
@@ -132,6 +149,7 @@ def session(result: r.Session) -> RenderableType:
                 ("title", state.get("title")),
                 ("turns", state.get("turns")),
                 ("cost", f"${state['cost_usd']:.4f}" if state.get("cost_usd") else ""),
+                ("budget", budget_words(state.get("budget") or {})),
                 ("context", f"{100 * used // whole}% of {whole} tokens" if used and whole else ""),
                 ("background", ", ".join(map(str, (state.get("background") or {}).values()))),
                 ("events", s.get("last_seq")),
@@ -142,6 +160,10 @@ def session(result: r.Session) -> RenderableType:
     error = state.get("error") or s.get("error")
     if error:
         parts += [Text(""), entries.problem(error)]
+    if state.get("over_budget"):
+        words = f"The budget is reached: {over_words(state['over_budget'])}."
+        hint = f" To go on: codecast budget {name(s)} --{_option(state['over_budget'])} MORE"
+        parts += [Text(""), Text(words, "yellow").append(hint, "dim")]
     if result.events:
         parts += [Text(""), Text("last words", "dim"), transcript(result.events)]
     if result.requests:
@@ -154,6 +176,64 @@ def session(result: r.Session) -> RenderableType:
     if result.prompts:
         parts += [Text(""), queue(r.Prompts(name(s), result.prompts))]
     return Group(*parts)
+
+
+def _option(over: Json) -> str:
+    return str(over.get("limit")).replace("_", "-")
+
+
+def usage(result: r.Usage) -> RenderableType:
+    made = table("TURN", "AGO", "TIME", "END", "INPUT", "CACHED", "OUTPUT", "COST")
+    for turn in result.usage.get("turns") or []:
+        made.add_row(
+            str(turn["turn"]),
+            age(turn["started"]),
+            duration(turn["seconds"]) if turn["seconds"] is not None else "",
+            safe(turn["reason"] or ("" if turn["ended"] else "running")),
+            *_tokens(turn["usage"]),
+            dollars(turn["cost_usd"]),
+        )
+    total = result.usage["total"]
+    worked, tokens_of = duration(total["seconds"]), _tokens(total["usage"])
+    made.add_row("all", "", worked, "", *tokens_of, dollars(total["cost_usd"]), style="bold")
+    over = result.usage.get("over_budget")
+    used, whole = total["context_used"], total["context_size"]
+    left = [
+        ("context", f"{100 * used // whole}% of {tokens(whole)} tokens" if used and whole else ""),
+        ("budget", budget_words(result.usage.get("budget") or {})),
+        ("reached", over_words(over) if over else ""),
+    ]
+    return Group(made, *([Text(""), fields(left)] if any(value for _, value in left) else []))
+
+
+def _tokens(usage: Json) -> tuple[str, str, str]:
+    """Input, what came from or went into the cache, output; empty where nobody told."""
+    cached = [usage[key] for key in ("cache_read_tokens", "cache_write_tokens") if key in usage]
+    return (
+        tokens(usage["input_tokens"]) if "input_tokens" in usage else "",
+        tokens(sum(cached)) if cached else "",
+        tokens(usage["output_tokens"]) if "output_tokens" in usage else "",
+    )
+
+
+def usages(result: r.Usages) -> RenderableType:
+    if not result.usages:
+        return Text("No sessions yet.")
+    made = table("SESSION", "CLI", "MACHINE", "TURNS", "TIME", "INPUT", "CACHED", "OUTPUT", "COST")
+    made.add_column("BUDGET", overflow="fold")
+    for each in result.usages:
+        total, over = each["total"], each.get("over_budget")
+        made.add_row(
+            Text(safe(name(each)), "bold"),
+            safe(each.get("cli")),
+            safe(each.get("machine")),
+            str(total["turns"]),
+            duration(total["seconds"]),
+            *_tokens(total["usage"]),
+            dollars(total["cost_usd"]),
+            Text(over_words(over), "yellow") if over else budget_words(each.get("budget") or {}),
+        )
+    return made
 
 
 class _Collected(Sink):
@@ -553,6 +633,8 @@ RENDERERS: dict[type, Callable[[Any], RenderableType]] = {
     r.Started: started,
     r.Prompted: prompted,
     r.Prompts: queue,
+    r.Usage: usage,
+    r.Usages: usages,
     r.Requests: requests,
     r.Answered: lambda result: Text(safe(result.words)),
     r.Machines: machines,
