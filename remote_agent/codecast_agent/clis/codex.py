@@ -1,39 +1,34 @@
 """Codex by `codex app-server`: JSON-RPC on stdio, one process and one thread a session.
 
-Here is the life cycle: hello, login, a thread (new, resumed or forked), prompts, turns,
-interrupts. What is said in a turn is `codex_content` (its tools: `codex_items`), what is
-asked `codex_requests`, modes and models `codex_settings`, errors `codex_problems`.
+Here is the life cycle of turns: prompts, words put into a turn, interrupts, the wire. How a
+thread begins is `codex_opening` (switches: `codex_launch`), what is said in a turn
+`codex_content` (its tools: `codex_items`), what is asked `codex_requests`, modes and models
+are `codex_settings`, errors `codex_problems`, all else `codex_news`.
 
-Prompts carry their id (`clientUserMessageId`), and Codex keeps it: what the last turns of a
-resumed thread have is not given again. A turn ends with `turn/completed`; one that Codex
-begins by itself is a turn without prompts. An interrupt alone leaves a running command
-alive, so the turn is only over once its commands are: those, and no others that run in the
-background, are ended by us.
+A turn ends with `turn/completed`; one that Codex begins by itself is a turn without prompts.
+An interrupt alone leaves a running command alive, so the turn is only over once its commands
+are: those, and no others that run in the background, are ended by us.
 """
 
 import json
-import os
 import uuid
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ..protocol.errors import CodecastError
 from ..protocol.events import plain_text
 from . import codex_problems as problems
 from .codex_content import Content
-from .codex_launch import argv, key_provider
+from .codex_launch import argv
 from .codex_news import News
+from .codex_opening import Done, Opening, message_of
 from .codex_requests import Requests
-from .codex_settings import FREEDOM, GUARDED, POLICIES, Settings
+from .codex_settings import FREEDOM, POLICIES, Settings
 from .contract import Answer, Host, Launch, Process, Prompt
 from .lines import clip, file_words, many, obj, parse, text_of
 
 METHOD_NOT_FOUND = -32601
-IN_USE = "already has an active writer"
 STOP_AGAIN = 0.1  # seconds until an interrupt that Codex refused is tried again
 SWEEP = 3.0  # seconds for the commands of an interrupted turn to end
-LOOK_BACK = 3  # turns of a resumed thread whose prompts are remembered
-
-Done = Callable[[Dict[str, Any], Optional[Dict[str, Any]]], None]  # (result, error)
 
 
 class Words(NamedTuple):
@@ -55,11 +50,10 @@ class CodexAdapter:
         self._requests = Requests(
             host, launch.cwd, self._content, self._respond, self._settings.judge, self._say
         )
+        self._opening = Opening(host, launch, self._call, self._send, self._thread_open)
         self._waiting: Dict[int, Done] = {}  # our JSON-RPC requests
         self._next_id = 0
         self._thread = ""
-        self._provider: Dict[str, Any] = {}  # of the thread, where we bring the key
-        self._given: Set[str] = set()  # prompts that the resumed thread has
         self._turn: Optional[int] = None
         self._codex_turn = ""  # its id at Codex, once known
         self._last_turn = ""
@@ -80,97 +74,14 @@ class CodexAdapter:
         return Process(argv(self._launch), {})
 
     def begin(self) -> None:
-        client = {"name": "codecast", "title": "Codecast", "version": "1"}
-        params = {"clientInfo": client, "capabilities": {"experimentalApi": True}}
-        self._call("initialize", params, self._initialized)
+        self._opening.begin()
 
-    def _initialized(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-        if error is not None:
-            self._fail("Codex did not start", error)
-            return
-        self._send({"method": "initialized"})
-        fields = {"cli": "codex"}
-        agent = text_of(result.get("userAgent")).split(" ")[0].rpartition("/")[2]
-        if agent[:1].isdigit():
-            fields["cli_version"] = agent
-        self._host.emit("session_info_update", **fields)
-        self._call("account/read", {}, self._account)
-
-    def _account(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-        if error is None and result.get("requiresOpenaiAuth") is True and not result.get("account"):
-            self._provider = key_provider(self._launch.env or os.environ)
-            if not self._provider:
-                self._host.failed(
-                    CodecastError("not_logged_in", "Codex is not logged in", problems.LOGIN_HINT)
-                )
-                return
-        self._open_thread()
-
-    def _open_thread(self) -> None:
-        native = self._launch.native
-        if native is None:
-            self._new_thread()
-            return
-
-        def opened(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-            if error is None:
-                self._thread_open(result, None)
-            elif IN_USE in _message(error):
-                self._host.failed(
-                    CodecastError(
-                        "session_in_use",
-                        "Another process has this Codex session open",
-                        "Close it there, or fork the session.",
-                        detail=clip(_message(error), 2000),
-                    )
-                )
-            elif "no rollout" in _message(error) or "invalid session id" in _message(error):
-                text = (
-                    "The earlier conversation could not be resumed: Codex has no record of it."
-                    " It starts without it."
-                )
-                self._notice("warning", text)
-                self._new_thread()
-            else:
-                self._fail("Codex could not take up the session", error)
-
-        method = "thread/fork" if self._launch.fork else "thread/resume"
-        self._call(method, {"threadId": native, "excludeTurns": True, **self._where()}, opened)
-
-    def _new_thread(self) -> None:
-        self._call("thread/start", self._where(), self._thread_open)
-
-    def _where(self) -> Dict[str, Any]:
-        fields: Dict[str, Any] = {"cwd": self._launch.cwd, **GUARDED, **self._provider}
-        if self._launch.model:
-            fields["model"] = self._launch.model
-        return fields
-
-    def _thread_open(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-        if error is not None:
-            self._fail("Codex could not begin a session", error)
-            return
-        self._thread = self._content.thread = text_of(obj(result.get("thread")).get("id"))
-        if not self._thread:
-            self._fail("Codex gave its thread no id", {})
-            return
-        self._host.emit("session_info_update", native=self._thread)
+    def _thread_open(self, thread: str, result: Dict[str, Any]) -> None:
+        self._thread = self._content.thread = thread
+        self._host.emit("session_info_update", native=thread)
         self._settings.thread(result)
         self._call("model/list", {}, self._models)
         self._list_skills()
-        if self._launch.native is None:
-            self._host.ready()
-        else:
-            params = {"threadId": self._thread, "limit": LOOK_BACK, "sortDirection": "desc"}
-            self._call("thread/turns/list", params, self._past)
-
-    def _past(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
-        """The last turns of a resumed thread."""
-        for turn in many(result.get("data")):
-            for item in many(obj(turn).get("items")):
-                if text_of(obj(item).get("clientId")):
-                    self._given.add(item["clientId"])
-        self._host.ready()
 
     def _models(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
         if error is None:
@@ -185,7 +96,7 @@ class CodexAdapter:
     # ---- turns ----
 
     def prompt(self, prompt: Prompt) -> None:
-        if prompt.id in self._given:
+        if prompt.id in self._opening.given:
             self._start_turn([prompt.id])
             self._notice("warning", "Codex has had this prompt before; it is not sent again.")
             self._end_turn("end_turn")
@@ -277,7 +188,7 @@ class CodexAdapter:
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None:
-                self._notice("warning", "Codex did not take your words: " + _message(error))
+                self._notice("warning", "Codex did not take your words: " + message_of(error))
 
         if self._codex_turn:
             self._steer(Words(str(uuid.uuid4()), [{"type": "text", "text": text}]), done)
@@ -389,7 +300,7 @@ class CodexAdapter:
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None and error.get("code") != METHOD_NOT_FOUND:
                 self._settings.mode = before
-                text = "Codex did not take the mode %s: %s" % (mode, _message(error))
+                text = "Codex did not take the mode %s: %s" % (mode, message_of(error))
                 self._notice("error", text)
                 return
             self._settings.mode_is(mode)
@@ -409,7 +320,7 @@ class CodexAdapter:
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None and error.get("code") != METHOD_NOT_FOUND:
                 self._settings.wanted = before
-                text = "Codex did not take the model %s: %s" % (model, _message(error))
+                text = "Codex did not take the model %s: %s" % (model, message_of(error))
                 self._notice("error", text)
             else:
                 self._settings.model_is(model)
@@ -535,17 +446,6 @@ class CodexAdapter:
     def _send(self, message: Dict[str, Any]) -> None:
         self._host.send(_encode(message))
 
-    def _fail(self, what: str, error: Dict[str, Any]) -> None:
-        words = _message(error)
-        self._host.failed(
-            CodecastError(
-                "cli_failed",
-                what,
-                "Check Codex's config.toml on that machine; `codex doctor` may say more.",
-                detail=clip(words, 2000),
-            )
-        )
-
     def _notice(self, level: str, text: str, raw: Any = None) -> None:
         fields = {} if raw is None else {"raw": raw}
         self._host.emit("notice", level=level, text=text, **fields)
@@ -572,10 +472,6 @@ def _encode(message: Dict[str, Any]) -> bytes:
     except UnicodeEncodeError:
         whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return whole.encode("utf-8")
-
-
-def _message(error: Dict[str, Any]) -> str:
-    return text_of(error.get("message")) or "no reason given"
 
 
 def _ignore(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
