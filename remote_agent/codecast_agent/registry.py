@@ -20,6 +20,7 @@ from .waiter import Waiter
 
 SCAN_EVERY = 1.0
 BURY_WITHIN = 120.0
+PATIENCE = 50  # tenths of a second for whoever holds a dead session's lock
 BURIALS = 4  # at once: after a reboot every session waits for one
 Reached = Callable[[Link], None]
 Refused = Callable[[CodecastError], None]
@@ -199,11 +200,18 @@ class Registry:
             entry.told = alive
             self._changed(entry.place.session, alive, bounds(entry.place.journal)[1])
 
-    def bury_now(self, entry: Entry, by: Dict[str, str], waiter: Waiter) -> None:
+    def bury_now(
+        self, entry: Entry, by: Dict[str, str], waiter: Waiter, tries: int = PATIENCE
+    ) -> None:
         """For a dead session that a person stops or removes: `{killed}` when it rests."""
 
         def done(value: Any, problem: Optional[CodecastError]) -> None:
             if problem is None and value is None:
+                # its supervisor is just ending, or another relay buries it
+                if tries and not entry.alive and entry.place.exists():
+                    again = partial(self.bury_now, entry, by, waiter, tries - 1)
+                    self.loop.after(0.1, again)
+                    return
                 problem = CodecastError(
                     "conflict", "Somebody works on that session just now.", "Try it once more."
                 )
