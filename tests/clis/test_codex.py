@@ -749,6 +749,22 @@ def test_an_image_reaches_the_model(cx: Driver) -> None:
     assert cx.messages() == ["seen"]
 
 
+def test_a_prompt_longer_than_codex_takes_says_so(cx: Driver) -> None:
+    cx.start()
+    end = cx.ask("x" * 2_000_000)
+    assert end["error"]["code"] == "too_large" and "file" in end["error"]["hint"]
+    assert cx.ask("say:fine")["reason"] == "end_turn"
+
+
+def test_twenty_megabytes_of_output(cx: Driver) -> None:
+    """Codex keeps a part of it; the turn goes on, and what is shown has an end."""
+    cx.start(mode="auto")
+    end = cx.ask("bash:head -c 20000000 /dev/zero | tr '\\\\0' x | fold -w 100\nsay:end")
+    assert end["reason"] == "end_turn" and cx.messages() == ["end"]
+    (call,) = cx.calls().values()
+    assert call["status"] == "completed" and len(call["content"][0]["text"]) < 2 << 20
+
+
 def test_an_empty_prompt_ends_its_turn(cx: Driver) -> None:
     cx.start()
     at = len(cx.events)

@@ -76,6 +76,9 @@ def problem(error: Dict[str, Any]) -> Dict[str, Any]:
     elif kind == "contextWindowExceeded":
         found["code"] = "too_large"
         found["hint"] = "Send /compact, or start another session."
+    elif "exceeds the maximum length" in words:
+        found["code"] = "too_large"
+        found["hint"] = "Put it into a file on that machine and name the file."
     elif kind in HINTS or status == 429:
         found["hint"] = HINTS.get(kind, HINTS["rateLimitExceeded"])
     if detail and "detail" not in found:
