@@ -1,4 +1,4 @@
-"""The CLIs of these tests: real Claude Code and Codex on the scripted model, and the demo."""
+"""The CLIs of these tests: real programs on the scripted model, and the demo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from codecast_agent.clis import catalog
-from tests.fixtures.clis import claude, codex
+from tests.fixtures.clis import claude, codex, gemini_command, opencode_binary
 from tests.fixtures.models import ModelServer, model_server
 
 from .driving import Driver, driving
@@ -49,6 +49,22 @@ def cx(codex: Path, model_server: ModelServer, codex_home: Path) -> Iterator[Dri
     env = model_server.codex_environment(codex_home)
     command = [str(codex), "app-server"]
     with driving("codex", command, codex_home / "project", env) as driver:
+        yield driver
+
+
+@pytest.fixture
+def gemini(model_server: ModelServer, project: Path, tmp_path: Path) -> Iterator[Driver]:
+    """Gemini CLI, not yet started."""
+    env = model_server.gemini_environment(tmp_path)
+    with driving("gemini", gemini_command(), project, env) as driver:
+        yield driver
+
+
+@pytest.fixture
+def opencode(model_server: ModelServer, project: Path, tmp_path: Path) -> Iterator[Driver]:
+    """OpenCode, not yet started."""
+    env = model_server.opencode_environment(tmp_path)
+    with driving("opencode", [str(opencode_binary()), "acp"], project, env) as driver:
         yield driver
 
 

@@ -5,33 +5,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.clis import gemini_command, opencode_binary
 from tests.fixtures.models import ModelServer
 
-from .driving import Driver, driving
+from .driving import Driver
 from .hosts import Json
 
 ASKED = {"auto": [], "code": ["execute"], "plan": [], "ask": ["edit", "execute"]}
 MADE = {"auto": True, "code": True, "plan": False, "ask": True}
-
-
-@pytest.fixture
-def gemini(model_server: ModelServer, project: Path, tmp_path: Path) -> Iterator[Driver]:
-    env = model_server.gemini_environment(tmp_path)
-    with driving("gemini", gemini_command(), project, env) as driver:
-        yield driver
-
-
-@pytest.fixture
-def opencode(model_server: ModelServer, project: Path, tmp_path: Path) -> Iterator[Driver]:
-    env = model_server.opencode_environment(tmp_path)
-    with driving("opencode", [str(opencode_binary()), "acp"], project, env) as driver:
-        yield driver
 
 
 def tried(cli: Driver, name: str) -> list[str]:

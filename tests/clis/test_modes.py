@@ -25,23 +25,31 @@ TABLE = {
     ("codex", "code"): ("done", "asked", "asked"),
     ("codex", "plan"): ("never", "never", "done"),
     ("codex", "ask"): ("asked", "asked", "asked"),
+    ("gemini", "auto"): ("done", "done", "done"),
+    ("gemini", "code"): ("done", "asked", "done"),
+    ("gemini", "plan"): ("never", "never", "never"),
+    ("gemini", "ask"): ("asked", "asked", "done"),
+    ("opencode", "auto"): ("done", "done", "done"),
+    ("opencode", "code"): ("done", "asked", "asked"),
+    ("opencode", "plan"): ("never", "never", "never"),
+    ("opencode", "ask"): ("asked", "asked", "asked"),
     ("demo", "auto"): ("done", "done", "done"),
     ("demo", "code"): ("done", "asked", "asked"),
     ("demo", "plan"): ("never", "never", "never"),
     ("demo", "ask"): ("asked", "asked", "asked"),
 }
 ACTS = ("edit", "write by command", "read by command")
+MODEL = ("write:{file}:x\nsay:end", "bash:{sh}\nsay:end", "bash:cat seen\nsay:end")
 SCRIPTS = {
-    "claude": ("write:{file}:x\nsay:end", "bash:{sh}\nsay:end", "bash:cat seen\nsay:end"),
-    "codex": ("write:{file}:x\nsay:end", "bash:{sh}\nsay:end", "bash:cat seen\nsay:end"),
+    **dict.fromkeys(("claude", "codex", "gemini", "opencode"), MODEL),
     "demo": ("write {file}: x", "run {sh}", "run cat seen"),
 }
-FIXTURES = {"claude": "code", "codex": "cx", "demo": "demo"}
+FIXTURES = {"claude": "code", "codex": "cx"}  # others have the name of their CLI
 
 
 @pytest.fixture
 def driver(request: pytest.FixtureRequest, cli: str) -> Iterator[Driver]:
-    found: Driver = request.getfixturevalue(FIXTURES[cli])
+    found: Driver = request.getfixturevalue(FIXTURES.get(cli, cli))
     (found.cwd / "seen").write_text("what is in it\n")
     yield found
 
@@ -98,7 +106,7 @@ def test_an_edit_and_commands_in_every_mode(cli: str, mode: str, driver: Driver)
     assert tuple(found) == TABLE[cli, mode]
 
 
-@pytest.mark.parametrize("cli", ["claude", "codex", "demo"])
+@pytest.mark.parametrize("cli", ["claude", "codex", "gemini", "opencode", "demo"])
 def test_the_documentation_says_what_the_table_says(cli: str) -> None:
     text = (Path(__file__).parents[2] / "docs" / "modes.md").read_text()
     for (name, mode), results in TABLE.items():
