@@ -49,7 +49,7 @@ async def adopt(context: Context, values: Values) -> Result:
     identity = str(uuid.uuid4())
 
     async def create() -> Json:
-        body = {key: values[key] for key in ("mode", "model", "name") if values[key]}
+        body: dict[str, Any] = {k: values[k] for k in ("mode", "model", "name") if values[k]}
         limits = given(values)
         if limits:
             body["budget"] = limits

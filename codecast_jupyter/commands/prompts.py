@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
 
@@ -59,9 +60,11 @@ async def send(context: Context, values: Values) -> Result:
     after = int(session.get("last_seq") or 0)
     identity = str(uuid.uuid4())
     prompt = await context.client.prompt(session["id"], text, id=identity, steer=values["steer"])
-    if not values["wait"]:
-        waiting = (session.get("state") or {}).get("prompts") or {}
-        return Prompted(prompt, name(session), len(waiting), session.get("link") == "offline")
+    state = session.get("state") or {}
+    over = state.get("over_budget")
+    if over or not values["wait"]:  # nobody can tell how long it would wait
+        waiting, away = state.get("prompts") or {}, session.get("link") == "offline"
+        return Prompted(prompt, name(session), len(waiting), away, over_words(over) if over else "")
     problem: dict[str, Any] = {}
     events = until_done(context, session["id"], identity, after, problem)
     return Stream(session, _waited_for(context, session, events), problem=problem)
@@ -90,6 +93,10 @@ async def until_done(
         kind = event.get("type")
         if kind == "turn_started" and prompt in event.get("prompts", []):
             turn = event.get("turn")
+        elif kind == "budget_reached":
+            problem.update(_over(event))
+            if turn is None:
+                return
         elif kind == "turn_ended" and turn is not None and event.get("turn") == turn:
             problem.update(event.get("error") or {})
         elif kind == "session_state" and event.get("state") == "failed":
@@ -105,6 +112,14 @@ async def until_done(
             if event["state"] != "done" and not problem:
                 problem.update(event.get("error") or _ended(event["state"]))
             return
+
+
+def _over(event: Json) -> Json:
+    return {
+        "code": "conflict",
+        "message": f"The session is paused: its budget is reached ({over_words(event)}).",
+        "hint": "What waits goes on when it is raised: codecast budget SESSION",
+    }
 
 
 def _ended(state: str) -> Json:

@@ -82,12 +82,14 @@ class Started(NamedTuple):
 
 
 class Prompted(NamedTuple):
-    """A prompt as the hub holds it; `behind` counts those it waits for, `away` a machine."""
+    """A prompt as the hub holds it; `behind` counts those it waits for, `away` a machine, and
+    `paused` says which limit of the budget it waits behind."""
 
     prompt: Json
     session: str
     behind: int = 0
     away: bool = False
+    paused: str = ""
 
     def to_json(self) -> Any:
         return self.prompt

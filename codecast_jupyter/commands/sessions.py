@@ -90,7 +90,7 @@ async def start(context: Context, values: Values) -> Result:
     now = await ready_machine(context, machine)
 
     async def create() -> Json:
-        body = {
+        body: dict[str, Any] = {
             key: values[key] for key in ("cli", "mode", "model", "name", "prompt") if values[key]
         }
         limits = given(values)
@@ -234,7 +234,8 @@ async def _set(context: Context, wanted: str, what: str, value: str) -> Result:
     """
     before = await find(context, wanted)
     id = before["id"]
-    await context.client.update_session(id, **{what: value})
+    change: dict[str, Any] = {what: value}
+    await context.client.update_session(id, **change)
     taken = await _taken(context, id, int(before.get("last_seq") or 0), what, value)
     session = await context.client.session(id)
     does = f"works in mode {value}" if what == "mode" else f"uses {value}"

@@ -50,8 +50,9 @@ class Ledger:
     `known` has every prompt ever accepted, `answers` and `withdrawn` every request that is
     over, `turn` the last number given to a turn, `taken` says whether the CLI has shown that
     it took the open turn's prompt, `steered` the prompts put into the open turn, `was_ready`
-    whether the CLI ever was, `has_budget` whether a budget was ever said, `heard` when the last
-    event came (seconds since 1970).
+    whether the CLI ever was, `has_budget` whether a budget was ever said, `tells_cost` is False
+    when turns have ended and nothing was said of their cost, `heard` is when the last event came
+    (seconds since 1970).
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,8 @@ class Ledger:
         self.steered: Set[str] = set()
         self.was_ready = False
         self.has_budget = False
+        self.tells_cost = True
+        self._cost_told = False
         self.heard = 0.0
 
     @classmethod
@@ -108,6 +111,10 @@ class Ledger:
             self.was_ready = True
         elif type == "budget_update":
             self.has_budget = True
+        elif type == "usage_update" and "cost_usd" in data:
+            self._cost_told = self.tells_cost = True
+        elif type == "turn_ended" and data.get("reason") == "end_turn":
+            self.tells_cost = self._cost_told
 
     def waiting(self) -> List[str]:
         """The prompts the CLI was not given yet, in their order."""

@@ -20,6 +20,7 @@ class Spending:
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._alarm: Optional[Call] = None  # cancels the next look
+        self._warned = False
 
     @property
     def over(self) -> bool:
@@ -42,6 +43,13 @@ class Spending:
         reached = budget.reached(session.ledger.state, now)
         if reached is not None:
             session.scribe.record({"type": "budget_reached", **reached})
+            return True
+        blind = "max_cost" in session.ledger.state["budget"] and not session.ledger.tells_cost
+        if blind and not self._warned:
+            self._warned = True
+            text = "%s does not tell what a turn costs: max_cost will not stop it. max_turns or"
+            text += " max_minutes do."
+            session.warn(text % session.life.cli)
             return True
         left = budget.seconds_left(session.ledger.state, now)
         if self._alarm is None and left is not None:

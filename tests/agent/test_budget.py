@@ -95,6 +95,17 @@ def test_what_was_spent_and_reached_outlives_cli_and_supervisor(
     assert last(talk, "budget_update") == {"max_cost": 3, "max_turns": 9}
 
 
+def test_a_cli_that_tells_no_cost_is_said_to_be_unstoppable_by_it(
+    relay: RelayProcess, tmp_path: Path
+) -> None:
+    talk = begin(relay, S1, tmp_path, budget={"max_cost": 1})
+    talk.ask("say a")
+    talk.ask("say b")
+    told = [e for e in talk.feed.of("notice") if "max_cost" in e.data["text"]]
+    assert len(told) == 1
+    assert told[0].data["level"] == "warning"
+
+
 def test_a_lowered_budget_ends_the_turn_that_runs(talk: Talk) -> None:
     id = talk.prompt("cost 0.4\nwait")
     talk.feed.wait("usage_update")

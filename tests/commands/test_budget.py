@@ -71,6 +71,24 @@ async def test_a_paused_session_says_why_and_what_to_do_wherever_it_is_shown() -
     await client.close()
 
 
+async def test_whoever_waits_for_a_prompt_is_told_that_it_will_not_begin() -> None:
+    client = FakeClient()
+    session = client.add("sad-owl")
+    await session.emit("session_state", state="ready", pid=1)
+    result = await run(client, "send sad-owl --wait work")
+    assert isinstance(result, results.Stream)
+    over = {"limit": "max_turns", "value": 3, "max": 3}
+    await session.emit("budget_reached", **over)
+    async for event in result.items:
+        if event["type"] == "budget_reached":
+            break
+    await result.items.aclose()  # type: ignore[attr-defined]
+    result = await run(client, "send sad-owl --wait more")
+    assert "3 of 3 turns taken" in shown(result)
+    assert "codecast budget sad-owl" in shown(result)
+    await client.close()
+
+
 async def test_usage_is_a_table_with_its_sum() -> None:
     client = FakeClient()
     client.add("sad-owl")

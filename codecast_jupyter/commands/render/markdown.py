@@ -418,7 +418,10 @@ RENDERERS: dict[type, Callable[[Any], str]] = {
         f" {code(result.session.get('cwd'))} on {esc(result.session.get('machine') or '')}."
         + (f" {esc(result.words)}" if result.words else "")
     ),
-    r.Prompted: lambda result: f"{esc(str(result.prompt.get('state')).capitalize())}.",
+    r.Prompted: lambda result: (
+        f"{esc(str(result.prompt.get('state')).capitalize())}."
+        + (f" The budget is reached: {esc(result.paused)}." if result.paused else "")
+    ),
     r.Prompts: prompts,
     r.Usage: usage,
     r.Usages: usages,

@@ -203,7 +203,10 @@ def usage(result: r.Usage) -> RenderableType:
         ("budget", budget_words(result.usage.get("budget") or {})),
         ("reached", over_words(over) if over else ""),
     ]
-    return Group(made, *([Text(""), fields(left)] if any(value for _, value in left) else []))
+    parts: list[RenderableType] = [made]
+    if any(value for _, value in left):
+        parts += [Text(""), fields(left)]
+    return Group(*parts)
 
 
 def _tokens(usage: Json) -> tuple[str, str, str]:
@@ -284,7 +287,12 @@ def prompted(result: r.Prompted) -> RenderableType:
         + (f" {plural(result.behind, 'prompt')} before it." if result.behind else ""),
         "running": "Running.",
     }.get(state, state.capitalize() + ".")
-    return Group(Text(words), Text(f"Watch it: codecast attach {safe(result.session)}", "dim"))
+    if result.paused:
+        words += f" The session is paused, its budget is reached: {safe(result.paused)}."
+        hint = f"To go on, raise it: codecast budget {safe(result.session)}"
+    else:
+        hint = f"Watch it: codecast attach {safe(result.session)}"
+    return Group(Text(words), Text(hint, "dim"))
 
 
 def queue(result: r.Prompts) -> RenderableType:

@@ -140,6 +140,16 @@ function clock({ worked, turn, requests }: ISessionState, event: SessionEvent): 
   }
 }
 
+/** Which limit is reached, for a person; see `protocol/budget.py`. */
+export function overBudget({ limit, value, max }: ISessionState['over_budget'] & object): string {
+  const words: { [limit: string]: string } = {
+    max_cost: `$${Number(value).toFixed(2)} of $${Number(max).toFixed(2)} spent`,
+    max_turns: `${value} of ${max} turns taken`,
+    max_minutes: `${+Number(value).toPrecision(3)} of ${+Number(max).toPrecision(3)} minutes worked`
+  };
+  return `The budget is reached: ${words[limit] ?? limit}. It is paused until that is raised.`;
+}
+
 /** Whether the event meant anything to the state. */
 function step(state: ISessionState, event: SessionEvent): boolean {
   switch (event.type) {

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 
 import { SessionEvent } from './events.gen';
-import { IMessageEntry, IPromptEntry, IRequestEntry, IToolEntry, Transcript } from './transcript';
+import { IMessageEntry, INoticeEntry, IPromptEntry, IRequestEntry } from './transcript';
+import { IToolEntry, Transcript } from './transcript';
 
 function fold(...events: object[]): Transcript {
   const transcript = new Transcript();
@@ -29,6 +30,12 @@ it('gives a changed entry a new identity, and leaves the others alone', () => {
   transcript.apply({ seq: 3, time: 3, ...chunk('b', '!') } as unknown as SessionEvent);
   expect(transcript.entries[0]).toBe(first);
   expect(transcript.entries[1]).not.toBe(second);
+});
+
+it('says which limit of the budget is reached', () => {
+  const { entries } = fold({ type: 'budget_reached', limit: 'max_cost', value: 0.75, max: 0.5 });
+  expect(entries).toMatchObject([{ kind: 'notice', level: 'warning' }]);
+  expect((entries[0] as INoticeEntry).text).toContain('$0.75 of $0.50 spent');
 });
 
 it('passes over an event that comes twice', () => {

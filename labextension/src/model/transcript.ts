@@ -7,6 +7,7 @@
 import { IContent, ILocation, IProblem, IRequestOpenedEvent } from './events.gen';
 import { IRequestResolvedEvent, IToolContent, SessionEvent } from './events.gen';
 import { TERMINAL_PROMPT_STATES } from './events.gen';
+import { overBudget } from './state';
 
 export interface IPromptEntry {
   kind: 'prompt';
@@ -126,6 +127,8 @@ export class Transcript {
         return this._notice(event.seq, 'warning', event.text ?? `retry ${event.attempt}`);
       case 'notice':
         return this._notice(event.seq, event.level, event.text);
+      case 'budget_reached':
+        return this._notice(event.seq, 'warning', overBudget(event));
       case 'gap':
         this._closeRequests(event.why);
         return this._notice(event.seq, 'warning', `${event.first}–${event.last}: ${event.why}`);

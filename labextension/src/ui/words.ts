@@ -14,6 +14,8 @@ export function statusWord(status: string, trans: TranslationBundle): string {
       return trans.__('running');
     case 'waiting':
       return trans.__('needs you');
+    case 'paused':
+      return trans.__('paused: budget reached');
     case 'exited':
       return trans.__('exited');
     case 'stopped':
