@@ -271,6 +271,11 @@ def _files(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate]
     return [Candidate(prefix + e.name + ("/" if e.is_dir() else "")) for e in entries]
 
 
+def _offers(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate]:
+    found = _list(fetch, f"sessions/{quote(given.get('session', ''), safe='')}/offered")
+    return [Candidate(str(file.get("name", ""))) for file in found]
+
+
 SOURCES: dict[str, Callable[[dict[str, str], str, Fetch], list[Candidate]]] = {
     "machine": _machines,
     "place": _places,
@@ -284,6 +289,7 @@ SOURCES: dict[str, Callable[[dict[str, str], str, Fetch], list[Candidate]]] = {
     "prompt": _prompts,
     "command": _names,
     "file": _files,
+    "offer": _offers,
 }
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
+from codecast_agent.protocol.events import text as text_block
 
 from .context import Context, waiting
+from .files import attached
 from .results import Done, Prompted, Prompts, Result, Stream
 from .sessions import find
 from .table import SESSION, Command, Values, flag, option, positional
@@ -45,7 +47,7 @@ def _text(context: Context, values: Values) -> str:
     if words:
         parts.insert(0, words)
     text = "\n\n".join(part.rstrip("\n") for part in parts)
-    if not text.strip():
+    if not text.strip() and not values["attach"]:
         raise CodecastError(
             "bad_request",
             "The prompt is empty.",
@@ -59,7 +61,11 @@ async def send(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     after = int(session.get("last_seq") or 0)
     identity = str(uuid.uuid4())
-    prompt = await context.client.prompt(session["id"], text, id=identity, steer=values["steer"])
+    content: str | list[dict[str, Any]] = text
+    if values["attach"]:
+        blocks = await attached(context, session, values["attach"])
+        content = [*([text_block(text)] if text.strip() else []), *blocks]
+    prompt = await context.client.prompt(session["id"], content, id=identity, steer=values["steer"])
     state = session.get("state") or {}
     over = state.get("over_budget")
     if over or not values["wait"]:  # nobody can tell how long it would wait
@@ -199,6 +205,14 @@ COMMANDS = (
             flag("wait", "print the answer as it comes, end with its turn", short="w"),
             flag("steer", "put it into the running turn"),
             option("file", "add this file's text", short="f", metavar="FILE", complete="file"),
+            option(
+                "attach",
+                "send this file too, of any type; may be repeated",
+                short="a",
+                many=True,
+                metavar="FILE",
+                complete="file",
+            ),
         ),
         ("prompt",),
         (
@@ -207,6 +221,7 @@ COMMANDS = (
                 "send brave-otter --wait explain this failure -f test.log",
                 "with a file; wait for the answer",
             ),
+            ("send brave-otter what is this -a plot.png -a data.csv", "with files"),
             ("send brave-otter -", "text from a pipe"),
         ),
         "A machine that is off gets its prompt once, when it returns.",

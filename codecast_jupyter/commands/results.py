@@ -204,6 +204,16 @@ class Directories(NamedTuple):
         return self.listing
 
 
+class Files(NamedTuple):
+    """What a session's agent offers."""
+
+    session: str
+    files: Sequence[Json]
+
+    def to_json(self) -> Any:
+        return self.files
+
+
 class Hits(NamedTuple):
     query: str
     hits: Sequence[Json]
@@ -263,10 +273,10 @@ class Stream(NamedTuple):
 Result = (
     Done | Text | Help | Version | Sessions | Session | Started | Prompted | Prompts | Requests
     | Answered | Machines | Machine | Doctor | Clis | Conversations | Processes | Directories
-    | Hits | Health | Server | Follow | Stream | Usage | Usages
+    | Hits | Health | Server | Follow | Stream | Usage | Usages | Files
 )  # fmt: skip
 RESULTS: tuple[type, ...] = (
     Done, Text, Help, Version, Sessions, Session, Started, Prompted, Prompts, Requests, Answered,
     Machines, Machine, Doctor, Clis, Conversations, Processes, Directories, Hits, Health, Server,
-    Follow, Stream, Usage, Usages,
+    Follow, Stream, Usage, Usages, Files,
 )  # fmt: skip

@@ -22,10 +22,10 @@ MODES = ("auto", "code", "plan", "ask")
 class Argument(NamedTuple):
     """A positional word (`name` in capitals in the help) or an option (`--name`).
 
-    `many`: takes all remaining words. `flag`: an option without value. `text`: free words
-    of the person, so what begins with `-` and is no option belongs to it. `complete` names
-    a source of completions (see `completion.SOURCES`). `implied`: a surface that has a
-    current session may leave it out.
+    `many`: takes all remaining words, or is an option that may be repeated. `flag`: an option
+    without value. `text`: free words of the person, so what begins with `-` and is no option
+    belongs to it. `complete` names a source of completions (see `completion.SOURCES`).
+    `implied`: a surface that has a current session may leave it out.
     """
 
     name: str
@@ -99,13 +99,14 @@ MACHINE = positional("machine", "a machine: see `codecast machines`", complete="
 
 
 def _collect() -> tuple[Command, ...]:
-    from . import conversations, hub, machines, prompts, requests, sessions, shell, usage
+    from . import conversations, files, hub, machines, prompts, requests, sessions, shell, usage
 
     return (
         *sessions.COMMANDS,
         *usage.COMMANDS,
         *conversations.COMMANDS,
         *prompts.COMMANDS,
+        *files.COMMANDS,
         *requests.COMMANDS,
         *machines.COMMANDS,
         *hub.COMMANDS,

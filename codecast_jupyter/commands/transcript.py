@@ -294,10 +294,10 @@ def _content_text(content: Any) -> str:
     for block in blocks:
         if not isinstance(block, dict):
             continue
-        if block.get("type") == "text":
+        if block.get("type") == "text" and not block.get("name"):
             parts.append(str(block.get("text", "")))
         elif block.get("type") == "image":
-            parts.append("[image]")
+            parts.append(f"[image {block['name']}]" if block.get("name") else "[image]")
         else:
             parts.append(f"[{block.get('name') or block.get('uri') or block.get('type')}]")
     return "\n".join(parts) if len(parts) > 1 else "".join(parts)

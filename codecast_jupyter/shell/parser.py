@@ -207,5 +207,9 @@ def _add(parser: argparse.ArgumentParser, argument: Argument) -> None:
     flags = [f"--{argument.name}", *([f"-{argument.short}"] if argument.short else [])]
     if argument.flag:
         parser.add_argument(*flags, dest=argument.key, action="store_true")
+    elif argument.many:
+        parser.add_argument(
+            *flags, dest=argument.key, type=kind, metavar=argument.shown, action="append"
+        )
     else:
         parser.add_argument(*flags, dest=argument.key, type=kind, metavar=argument.shown)

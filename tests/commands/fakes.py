@@ -16,7 +16,7 @@ from typing import Any
 from codecast_agent.protocol import budget as budgets
 from codecast_agent.protocol import state as fold
 from codecast_agent.protocol.errors import CodecastError
-from codecast_agent.protocol.events import problems, text
+from codecast_agent.protocol.events import plain_text, problems, text
 
 Json = dict[str, Any]
 
@@ -307,14 +307,16 @@ class FakeClient:
     async def prompts(self, session: str) -> list[Json]:
         return list(self._find(session).prompts.values())
 
-    async def prompt(self, session: str, content: str, *, id: str, steer: bool = False) -> Json:
+    async def prompt(self, session: str, content: Any, *, id: str, steer: bool = False) -> Json:
         found = self._find(session)
+        blocks = [text(content)] if isinstance(content, str) else content
+        content = plain_text(blocks)
         assert id not in found.prompts, "a prompt was sent twice"
         prompt = {
             "id": id,
             "session": found.fixed["id"],
             "text": content,
-            "content": [text(content)],
+            "content": blocks,
             "state": "queued",
             "created": time.time(),
             "by": "me",
@@ -326,7 +328,7 @@ class FakeClient:
             "prompt_state",
             prompt=id,
             state="queued",
-            content=[text(content)],
+            content=blocks,
             by="me",
             where="shell",
         )
@@ -334,6 +336,28 @@ class FakeClient:
         found.turn = asyncio.create_task(self._turn(found, prompt, before))
         self.tasks.append(found.turn)
         return dict(prompt)
+
+    async def attach(self, session: str, name: str, data: bytes, mime_type: Any = None) -> Json:
+        self._find(session)
+        if data[:4] == b"\x89PNG":
+            uri = f"attachment:01234567/{name}"
+            return {"type": "image", "uri": uri, "mime_type": "image/png", "name": name}
+        return {"type": "text", "text": f"{name}: {data.decode()}", "name": name}
+
+    async def offered(self, session: str) -> list[Json]:
+        self._find(session)
+        file = {"path": "/p/out/plot.png", "name": "out/plot.png", "size": 1500, "mtime": 5.0}
+        return [{**file, "offer": "ask"}]
+
+    async def download(self, session: str, path: str, write: Any) -> int:
+        self._find(session)
+        if path == "nowhere":
+            raise CodecastError("not_found", "There is no file nowhere.")
+        for piece in (b"first ", b"second"):
+            write(piece, 12)
+            if path == "broken":
+                raise CodecastError("link_lost", "The file ended after 6 of 12 bytes.")
+        return 12
 
     async def edit_prompt(self, session: str, prompt: str, content: str) -> Json:
         self._find(session).prompts[prompt]["text"] = content

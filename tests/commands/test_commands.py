@@ -39,6 +39,8 @@ CASES = {
     "send": "send brave-otter --wait hello there",
     "interrupt": "interrupt brave-otter",
     "queue": "queue sad-owl",
+    "files": "files brave-otter",
+    "get": None,  # tests/commands/test_files.py
     "requests": "requests",
     "answer": "answer sad-owl n because",
     "machines": "machines",

@@ -57,6 +57,7 @@ def test_options_stand_anywhere() -> None:
         "wait": True,
         "steer": False,
         "file": "-",
+        "attach": None,
     }
     found = values("start", "local", "--cli", "demo", "/x", "-a")
     assert (found["machine"], found["directory"], found["cli"], found["attach"]) == (

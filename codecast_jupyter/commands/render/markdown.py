@@ -27,6 +27,7 @@ from ..words import (
     one_line,
     plural,
     safe,
+    size,
     tokens,
     who,
 )
@@ -378,6 +379,12 @@ def directories(result: r.Directories) -> str:
     return "\n".join([code(result.listing.get("path") or ""), "", *lines])
 
 
+def files(result: r.Files) -> str:
+    if not result.files:
+        return f"No file that **{esc(result.session)}** named or touched can be fetched."
+    return "\n".join(f"- {code(f.get('name') or '')} {size(f.get('size'))}" for f in result.files)
+
+
 def hits(result: r.Hits) -> str:
     if not result.hits:
         return f"Nothing found for {code(result.query)}."
@@ -434,6 +441,7 @@ RENDERERS: dict[type, Callable[[Any], str]] = {
     r.Conversations: conversations,
     r.Processes: processes,
     r.Directories: directories,
+    r.Files: files,
     r.Hits: hits,
     r.Health: lambda result: (
         f"{code(result.server)} is up for {duration(result.health.get('uptime') or 0)}:"

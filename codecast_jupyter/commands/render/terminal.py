@@ -517,6 +517,15 @@ def directories(result: r.Directories) -> RenderableType:
     return text
 
 
+def files(result: r.Files) -> RenderableType:
+    if not result.files:
+        return Text(f"No file that {safe(result.session)} named or touched can be fetched.")
+    made = table("SIZE", "AGE", "FILE")
+    for file in result.files:
+        made.add_row(size(file.get("size")), age(file.get("mtime")), one_line(file.get("name")))
+    return made
+
+
 def hits(result: r.Hits) -> RenderableType:
     if not result.hits:
         return Text(f"Nothing found for {safe(result.query)!r}.")
@@ -652,6 +661,7 @@ RENDERERS: dict[type, Callable[[Any], RenderableType]] = {
     r.Conversations: conversations,
     r.Processes: processes,
     r.Directories: directories,
+    r.Files: files,
     r.Hits: hits,
     r.Health: health,
     r.Server: server,
