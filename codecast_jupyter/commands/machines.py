@@ -123,7 +123,9 @@ async def ps(context: Context, values: Values) -> Result:
     async def call() -> Sequence[Json]:
         return await context.client.processes(name)
 
-    return Processes(name, await on_machine(context, name, call))
+    found = await on_machine(context, name, call)
+    names = {s["id"]: s["name"] for s in await context.client.sessions(name, all=True)}
+    return Processes(name, [{**p, "name": names.get(p.get("session"))} for p in found])
 
 
 async def kill(context: Context, values: Values) -> Result:

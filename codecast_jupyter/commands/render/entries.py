@@ -233,7 +233,7 @@ def request(data: Json) -> RenderableType:
         line.append(safe(option.get("label") or option.get("id")))
         key = letter(option, options)
         notes = [f"{key}"] if key else []
-        if option.get("rule"):
+        if option.get("rule") and option["rule"] not in option.get("label", ""):
             notes.append(f"allows from now on: {one_line(option['rule'])}")
         elif option.get("scope"):
             notes.append(one_line(option["scope"]))
