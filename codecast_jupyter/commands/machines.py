@@ -125,7 +125,7 @@ async def ps(context: Context, values: Values) -> Result:
 
     found = await on_machine(context, name, call)
     names = {s["id"]: s["name"] for s in await context.client.sessions(name, all=True)}
-    return Processes(name, [{**p, "name": names.get(p.get("session"))} for p in found])
+    return Processes(name, [{**p, "name": names.get(str(p.get("session")))} for p in found])
 
 
 async def kill(context: Context, values: Values) -> Result:
