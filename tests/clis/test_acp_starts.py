@@ -88,13 +88,11 @@ def test_opencode_keeps_each_mode_and_is_resumed_for_another(
     opencode.start(mode="code", native=native)
     assert opencode.state["native"] == native
     assert not [e for e in opencode.events[at:] if e["type"].endswith("_chunk")], "told twice"
-    holds(opencode, "code")
     tried(opencode, "secret")
     assert made(opencode, "secret") == [False, True]
     killed(opencode, "bash:touch begun; sleep 60")
 
     opencode.start(mode="ask", native=native)
-    holds(opencode, "ask")
     killed(opencode, "write:never.txt:x")
 
     opencode.start(mode="auto", native=native)
