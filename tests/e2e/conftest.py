@@ -48,6 +48,11 @@ class Model:
         lines = [json.loads(line) for line in self._log.read_text().splitlines()]
         return [line for line in lines if line.get("session") == session]
 
+    @property
+    def records(self) -> Path:
+        """The requests that came, one a file, in their order."""
+        return self._record
+
     def heard(self, marker: str) -> list[tuple[str, str]]:
         """The conversation (role, text) of the last request whose prompts have `marker`."""
         for path in sorted(self._record.iterdir(), reverse=True):
