@@ -113,6 +113,15 @@ def test_a_lowered_budget_ends_the_turn_that_runs(talk: Talk) -> None:
     assert talk.ended(id) == "cancelled"
 
 
+def test_a_turn_the_cli_begins_by_itself_ends_at_once_when_it_is_one_too_many(
+    relay: RelayProcess, tmp_path: Path
+) -> None:
+    talk = begin(relay, S1, tmp_path, budget={"max_turns": 1})
+    assert talk.ask("say a\nagain") == "done"
+    talk.feed.wait("turn_ended", turn=2, reason="cancelled")
+    assert last(talk, "budget_reached") == {"limit": "max_turns", "value": 1, "max": 1}
+
+
 def test_fewer_turns_than_were_taken_let_the_running_one_end(talk: Talk) -> None:
     assert talk.ask("say a") == "done"
     id = talk.prompt("wait")

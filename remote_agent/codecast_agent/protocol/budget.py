@@ -70,14 +70,18 @@ def seconds_worked(state: Mapping[str, Any], now: float) -> float:
 def reached(state: Mapping[str, Any], now: float) -> Optional[Dict[str, Any]]:
     """The first limit that is reached, as the fields of `budget_reached`.
 
-    A turn that runs is never cut by `max_turns`: that limit keeps the next from beginning.
+    The turn of a prompt is never cut by `max_turns`: that limit keeps the next from beginning.
+    One that the CLI began by itself is.
     """
     values: Dict[str, float] = {
         "max_cost": state["cost_usd"] or 0.0,
         "max_minutes": seconds_worked(state, now) / 60,
     }
-    if state["turn"] is None:
+    turn = state["turn"]
+    if turn is None:
         values["max_turns"] = state["turns"]
+    elif not turn["prompts"]:
+        values["max_turns"] = state["turns"] - 1
     for name, value in values.items():
         limit = state["budget"].get(name)
         if limit is not None and value >= limit:
