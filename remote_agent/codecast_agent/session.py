@@ -231,6 +231,7 @@ class Session:
             fork=bool(self.meta.get("fork")) and self.ledger.state["native"] is None,
             command=argv,
             env=env,
+            attachments=self.place.attachments,
             cost_usd=float(self.ledger.state["cost_usd"] or 0.0),
         )
         from .clis import catalog  # loaded by the relay, for a start alone

@@ -274,6 +274,18 @@ def test_an_image_for_an_agent_without_eyes_is_refused_with_words() -> None:
     assert not [m for m in agent.host.sent if m.get("method") == "session/prompt"]
 
 
+def test_files_are_named_in_words_and_so_is_an_image_that_cannot_be_seen() -> None:
+    agent = Agent().start()
+    picture = {"type": "image", "data": "AA==", "mime_type": "image/png", "uri": "file:///a/p.png"}
+    file = {"type": "resource_link", "uri": "file:///a/x y.bin", "name": "x y"}
+    agent.adapter.prompt(Prompt("p1", [picture, file]))
+    [sent] = [m for m in agent.host.sent if m.get("method") == "session/prompt"]
+    assert [block["text"] for block in sent["params"]["prompt"]] == [
+        "Attached file: /a/p.png (image/png)",
+        "Attached file: /a/x y.bin",
+    ]
+
+
 def test_refusals_and_limits_keep_their_reason() -> None:
     for reason in ("refusal", "max_tokens", "max_turn_requests"):
         agent = Agent().start()

@@ -36,7 +36,9 @@ def test_an_image_text_and_a_large_file_reach_claude(
     (tmp_path / "a picture.png").write_bytes(PIXEL)
     (tmp_path / "notes.txt").write_text("remember the milk")
     (tmp_path / "data.bin").write_bytes(os.urandom(20 << 20))
-    files = [f"--attach={tmp_path / name}" for name in ("a picture.png", "notes.txt", "data.bin")]
+    (tmp_path / "run.log").write_text("".join(f"tick {n}\n" for n in range(9000)))
+    names = ("a picture.png", "notes.txt", "data.bin", "run.log")
+    files = [f"--attach={tmp_path / name}" for name in names]
     done = far.shell("send", talk.id, "--wait", "say:all of it is here", *files)
     assert (done.code, done.err) == (0, "")
     assert "all of it is here" in done.out
@@ -47,10 +49,23 @@ def test_an_image_text_and_a_large_file_reach_claude(
     assert len(image["source"]["data"]) > 50
     text = "\n".join(block["text"] for block in blocks if block["type"] == "text")
     assert "notes.txt:\n```\nremember the milk\n```" in text
-    line = next(line for line in text.splitlines() if line.startswith("Attached file: "))
+    line = next(line for line in text.splitlines() if "/data.bin (" in line)
     path = Path(line.removeprefix("Attached file: ").removesuffix(" (application/octet-stream)"))
     assert path.read_bytes() == (tmp_path / "data.bin").read_bytes()
     assert path.is_relative_to(far.ground.directory(talk.id) / "attachments")
+
+    # its own files are read unasked, and nothing else there
+    meta = far.ground.directory(talk.id) / "meta.json"
+    id = talk.prompt(f"read:{meta}\nsay:not read")
+    request = talk.wait_request()
+    assert "meta.json" in json.dumps(request)
+    talk.choose(request, "reject_once")
+    talk.wait_prompt(id, "done", "failed", "cancelled")
+    [log] = path.parent.parent.glob("*/run.log")
+    seq = talk.events()[-1]["seq"]
+    talk.ask(f"read:{log}\nsay:read it")
+    assert "request_opened" not in [event["type"] for event in talk.events(seq)]
+    assert "tick 7" in json.dumps(talk.events(seq))
 
     talk.destroy()
     until(lambda: not path.exists(), "the attachment goes with its session")

@@ -82,6 +82,8 @@ def plan(launch: Launch, root: Optional[bool] = None) -> Plan:
     argv += ["--permission-mode", native_mode(launch.mode, own_auto)]
     if not own_auto:
         argv.append("--allow-dangerously-skip-permissions")
+    if launch.attachments and not set(launch.attachments) & set("()*?[]{},\n"):  # a rule's own
+        argv.append("--allowedTools=Read(/%s/**)" % launch.attachments)
     return Plan(argv, now, own_auto, lost)
 
 

@@ -39,6 +39,7 @@ class Launch(NamedTuple):
     command: List[str]  # how the CLI is called: the found program, or a configured argv
     env: Dict[str, str]
     cost_usd: float = 0.0  # what the session has cost before this process
+    attachments: str = ""  # where files lie that a person sends: to be read without a question
 
 
 class Process(NamedTuple):
