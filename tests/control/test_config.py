@@ -157,3 +157,37 @@ def test_unreadable_file_says_so(path: Path) -> None:
     with pytest.raises(CodecastError, match="cannot be read"):
         config.load(path)
     assert path.exists()
+
+
+def test_files_have_roots_and_rules_with_sizes(tmp_path: Path) -> None:
+    path = tmp_path / "codecast.yaml"
+    text = (
+        "files:\n  roots: [/scratch, ~/out]\n  rules:\n    - {pattern: .env, offer: never}\n"
+        "    - {pattern: '*.log', max_size: 1.5 kB}\n    - {pattern: '*', max_size: 2GiB}\n"
+    )
+    found = config.read(text, path).files
+    assert found.roots == ["/scratch", "~/out"]
+    assert found.rules == [
+        config.FileRule(".env", None, "never"),
+        config.FileRule("*.log", 1536, "ask"),
+        config.FileRule("*", 2 << 30, "ask"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("{offer: never}", "has no `pattern`"),
+        ("{pattern: x, offer: nver}", "Did you mean `never`?"),
+        ("{pattern: x, maxsize: 5}", "Did you mean `max_size`?"),
+        ("{pattern: x, max_size: much}", "a size in bytes"),
+        ("{pattern: x, max_size: -5}", "a size in bytes"),
+        ("{pattern: x, max_size: true}", "a size in bytes"),
+        ("just words", "must hold settings"),
+    ],
+)
+def test_a_mistake_in_a_rule_for_files_is_named(tmp_path: Path, rule: str, says: str) -> None:
+    with pytest.raises(CodecastError) as caught:
+        config.read(f"files:\n  rules:\n    - {rule}\n", tmp_path / "codecast.yaml")
+    assert "files.rules[1]" in caught.value.message
+    assert says in caught.value.message + caught.value.hint
