@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from codecast_agent.protocol import records
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.control import config, rows, schema
-from codecast_jupyter.control.ingest import Ingest
+from codecast_jupyter.control.hub import Hub
+from codecast_jupyter.control.ingest import Ingest, state_of
+from codecast_jupyter.control.store import Store
 from codecast_jupyter.control.usage import of_session
 from tests.fixtures.hubs import ANN, until
+from tests.fixtures.machines import FakeMachine
 
-TURNS = [
+Json = dict[str, Any]
+TURNS: list[tuple[float, Json]] = [
     (100.0, {"type": "session_state", "state": "ready"}),
     (110.0, {"type": "turn_started", "turn": 1, "prompts": ["a"]}),
     (112.0, {"type": "request_opened", "request": "r", "kind": "permission", "title": "?"}),
@@ -51,10 +56,10 @@ WANTED = [
 ]
 
 
-def told(db: sqlite3.Connection) -> dict:
+def told(db: sqlite3.Connection) -> Json:
     row = rows.by_id(db, "one")
     assert row is not None
-    return of_session(db, row, rows.state_of(row), 215.0)
+    return of_session(db, row, state_of(row), 215.0)
 
 
 def add_session(db: sqlite3.Connection) -> int:
@@ -74,7 +79,7 @@ def add_session(db: sqlite3.Connection) -> int:
     ).num
 
 
-def check(usage: dict) -> None:
+def check(usage: Json) -> None:
     keys = ("turn", "started", "ended", "reason", "cost_usd", "seconds")
     assert [tuple(turn[key] for key in keys) for turn in usage["turns"]] == WANTED
     assert usage["total"] == {
@@ -88,8 +93,8 @@ def check(usage: dict) -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3, len(LINES)])
-async def test_each_turn_has_its_tokens_cost_and_time(store, step: int) -> None:
-    def job(db: sqlite3.Connection) -> dict:
+async def test_each_turn_has_its_tokens_cost_and_time(store: Store, step: int) -> None:
+    def job(db: sqlite3.Connection) -> Json:
         num, ingest = add_session(db), Ingest()
         for at in range(0, len(LINES), step):
             ingest.take(db, num, b"".join(LINES[at : at + step]))
@@ -99,7 +104,9 @@ async def test_each_turn_has_its_tokens_cost_and_time(store, step: int) -> None:
     check(await store.write(job))
 
 
-async def test_turns_stored_before_there_was_such_a_table_are_told_too(store, tmp_path) -> None:
+async def test_turns_stored_before_there_was_such_a_table_are_told_too(
+    store: Store, tmp_path: Path
+) -> None:
     def job(db: sqlite3.Connection) -> None:
         num, ingest = add_session(db), Ingest()
         ingest.take(db, num, b"".join(LINES))
@@ -117,7 +124,9 @@ async def test_turns_stored_before_there_was_such_a_table_are_told_too(store, tm
         check(told(db))
 
 
-async def test_usage_needs_no_machine_and_goes_with_its_session(hub, machine) -> None:
+async def test_usage_needs_no_machine_and_goes_with_its_session(
+    hub: Hub, machine: FakeMachine
+) -> None:
     session = await hub.sessions.start("gpu", "/w", prompt="say 2", actor=ANN)
 
     async def ended() -> bool:
@@ -142,14 +151,16 @@ async def test_usage_needs_no_machine_and_goes_with_its_session(hub, machine) ->
     await until(gone)
 
 
-async def test_the_machine_hears_the_budget_of_call_and_configuration(hub, machine) -> None:
+async def test_the_machine_hears_the_budget_of_call_and_configuration(
+    hub: Hub, machine: FakeMachine
+) -> None:
     hub.machines.config = config.read("defaults: {max_cost: 5, max_turns: 7}", Path("x"))
     await hub.sessions.start("gpu", "/w", budget={"max_turns": None, "max_minutes": 30}, actor=ANN)
     params = next(params for method, params in machine.calls if method == "session/start")
     assert params["budget"] == {"max_cost": 5.0, "max_minutes": 30}
 
 
-async def test_a_changed_budget_is_shown_at_once(hub, machine) -> None:
+async def test_a_changed_budget_is_shown_at_once(hub: Hub, machine: FakeMachine) -> None:
     session = await hub.sessions.start("gpu", "/w", actor=ANN)
     changed = await hub.sessions.set_budget(session["id"], {"max_cost": 2}, actor=ANN)
     assert changed["state"]["budget"] == {"max_cost": 2}
@@ -161,7 +172,9 @@ async def test_a_changed_budget_is_shown_at_once(hub, machine) -> None:
     assert (event["type"], event["by"], event["where"]) == ("budget_update", "ann", "lab")
 
 
-async def test_an_old_supervisor_that_knows_no_budget_is_told_of(hub, machine) -> None:
+async def test_an_old_supervisor_that_knows_no_budget_is_told_of(
+    hub: Hub, machine: FakeMachine
+) -> None:
     session = await hub.sessions.start("gpu", "/w", actor=ANN)
     machine.faults["session/set_budget"] = CodecastError(
         "not_supported", "This session's supervisor does not know 'set_budget'.", "Stop, resume."
@@ -172,7 +185,9 @@ async def test_an_old_supervisor_that_knows_no_budget_is_told_of(hub, machine) -
 
 
 @pytest.mark.parametrize("budget", [{"max_cost": -1}, {"max_turns": 1.5}, {"max_prize": 1}, 3])
-async def test_a_budget_that_makes_no_sense_starts_nothing(hub, machine, budget) -> None:
+async def test_a_budget_that_makes_no_sense_starts_nothing(
+    hub: Hub, machine: FakeMachine, budget: Any
+) -> None:
     with pytest.raises(CodecastError) as caught:
         await hub.sessions.start("gpu", "/w", budget=budget, actor=ANN)
     assert caught.value.code == "bad_request"
