@@ -85,13 +85,14 @@ async def test_a_start_whose_end_nobody_knows_is_removed_when_the_machine_return
     monkeypatch.setattr("codecast_jupyter.control.sessions.START_LIMIT", 0.0)
     gate = machine.gates["session/start"] = asyncio.Event()
     starting = asyncio.create_task(hub.sessions.start("gpu", "/w", name="ghost", actor=ANN))
-    await until(lambda: machine.calls)
+    await until(lambda: [call for call in machine.calls if call[0] == "session/start"])
+    params = next(call[1] for call in machine.calls if call[0] == "session/start")
     gate.set()
     machine.faults.clear()
     machine.available = False
-    session = machine.calls[-1][1]["session"]
+    session = params["session"]
     await machine.cut()
-    machine.do_start(**machine.calls[-1][1])  # it came through after all
+    machine.do_start(**params)  # it came through after all
     with pytest.raises(CodecastError) as caught:
         await starting
     assert caught.value.code in ("link_lost", "unreachable")
