@@ -88,7 +88,7 @@ def _fail(error: CodecastError, json: bool, color: bool) -> None:
 
         print(document({"error": error.to_json()}), file=sys.stderr)
         return
-    from .commands.render.terminal import failure
+    from .commands.render.layout import failure
 
     _console(color, stderr=True).print(failure(error), soft_wrap=True)
 

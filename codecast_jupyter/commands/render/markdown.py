@@ -365,7 +365,11 @@ def processes(result: r.Processes) -> str:
     if not result.processes:
         return f"Nothing of ours runs on {esc(result.machine)}."
     rows = [
-        [str(p.get("pid")), _cell(str(p.get("session") or "")[:8]), _cell(p.get("command") or "")]
+        [
+            str(p.get("pid")),
+            _cell(p.get("name") or str(p.get("session") or "")[:8]),
+            _cell(p.get("command") or ""),
+        ]
         for p in result.processes
     ]
     return table(["process", "session", "command"], rows)
