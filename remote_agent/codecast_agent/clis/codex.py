@@ -28,7 +28,8 @@ from .lines import clip, file_words, many, obj, parse, text_of
 
 METHOD_NOT_FOUND = -32601
 STOP_AGAIN = 0.1  # seconds until an interrupt that Codex refused is tried again
-SWEEP = 3.0  # seconds for the commands of an interrupted turn to end
+SWEEP = 2.0  # seconds for the commands of an interrupted turn to end; the supervisor waits 3
+SWEEP_AGAIN = 0.3  # seconds until a command that had hardly begun must be listed
 
 
 class Words(NamedTuple):
@@ -263,9 +264,14 @@ class CodexAdapter:
 
     # ---- the commands of an interrupted turn ----
 
-    def _sweep(self) -> None:
-        """End them; commands of earlier turns that run in the background go on."""
+    def _sweep(self, last: bool = False) -> None:
+        """End them; commands of earlier turns that run in the background go on.
+
+        Codex never tells the end of one that waited for an answer or had hardly begun: a turn
+        is over when nothing is listed for the second time (`last`).
+        """
         self._sweeping = 1
+        turn = self._turn
 
         def listed(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             self._sweeping -= 1
@@ -275,6 +281,16 @@ class CodexAdapter:
                     self._sweeping += 1
                     params = {"threadId": self._thread, "processId": process}
                     self._call("thread/backgroundTerminals/terminate", params, ended)
+            if self._sweeping or self._ending is None:
+                return
+            if last:
+                self._swept()
+            elif self._content.commands():
+                self._host.after(SWEEP_AGAIN, again)
+
+        def again() -> None:
+            if self._turn == turn and self._ending is not None:
+                self._sweep(last=True)
 
         def ended(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             self._sweeping -= 1
