@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any, Callable, Dict
 
 from . import attachments, prompts, requests
-from .clis.contract import Adapter, Prompt
+from .clis.contract import Prompt
 from .protocol import budget
 from .protocol.errors import CodecastError
 from .protocol.events import MODES
@@ -72,11 +72,7 @@ class Verbs:
             self._scribe.urgent = True  # the first answer may have been lost before the sync
         else:
             self._check_not_stopping()
-            adapter = session.life.adapter
-            steerable = session.life.phase == "ready" and self._ledger.state["turn"] is not None
-            if params.get("steer") and steerable and adapter is not None:
-                self._steer(adapter, prompt, queued)
-            else:
+            if not (params.get("steer") and self._steer(prompt, queued)):
                 self._scribe.record_durably(queued)
                 if session.life.phase in ("down", "ending") and not session.spending.over:
                     session.wanted = True
@@ -84,10 +80,23 @@ class Verbs:
             partial(waiter.reply, {"state": "queued", "duplicate": duplicate})
         )
 
-    def _steer(self, adapter: Adapter, prompt: Prompt, queued: Event) -> None:
+    def _steer(self, prompt: Prompt, queued: Event) -> bool:
+        """Into the running turn; False where none runs or the CLI cannot, which is told."""
+        adapter = self._session.life.adapter
+        if self._session.life.phase != "ready" or adapter is None:
+            return False
+        if self._ledger.state["turn"] is None:
+            return False
         self._scribe.check_space()
         given = Prompt(prompt.id, attachments.resolve(self._session.place, prompt.content))
-        emitted = self._session.capture(partial(adapter.steer, given))
+        try:
+            emitted = self._session.capture(partial(adapter.steer, given))
+        except CodecastError as problem:
+            if problem.code != "not_supported":
+                raise
+            text = "%s: the prompt waits until it has ended." % problem.message
+            self._session.emit("notice", level="info", text=text)
+            return False
         self._scribe.record(queued)
         self._scribe.record(
             {"type": "prompt_state", "prompt": prompt.id, "state": "running", "steered": True}
@@ -95,6 +104,7 @@ class Verbs:
         self._scribe.urgent = True
         for type, fields in emitted:
             self._session.emit(type, **fields)
+        return True
 
     def edit_prompt(self, params: Params, waiter: Waiter) -> None:
         prompts.check_waiting(self._ledger, params)

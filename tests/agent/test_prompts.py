@@ -117,13 +117,15 @@ def test_what_a_killed_cli_kept_for_later_is_unknown(talk: Talk) -> None:
     assert talk.ended("late") == "unknown"
 
 
-def test_impossible_steering_is_refused_and_leaves_no_trace(talk: Talk) -> None:
-    talk.prompt("wait")
+def test_impossible_steering_waits_for_the_turns_end_and_says_so(talk: Talk) -> None:
+    first = talk.prompt("wait")
     talk.feed.wait("turn_started")
-    with pytest.raises(CodecastError) as caught:
-        talk.prompt("impossible", "p", steer=True)
-    assert caught.value.code == "not_supported"
-    assert b'"p"' not in talk.relay.journal(S1)
+    talk.prompt("impossible", "p", steer=True)
+    assert "waits until it has ended" in talk.feed.wait("notice").data["text"]
+    assert talk.state_of("p") == "queued"
+    talk.relay.call("session/interrupt", session=S1)
+    assert talk.ended(first) == "cancelled"
+    talk.feed.wait("prompt_state", prompt="p", state="running")
 
 
 def test_interrupt_keeps_the_queue(talk: Talk) -> None:
