@@ -225,7 +225,8 @@ class ClaudeAdapter:
         if self._prompt and not self._taken and (self._lifecycle or crossed):
             return
         text = text_of(message.get("result"))
-        if message.get("is_error") is not True:
+        ending = text_of(message.get("terminal_reason"))
+        if message.get("is_error") is not True and not ending.startswith("aborted"):
             if text and not self._content.spoke:
                 self._content.say("t%d.result" % (self._turn or 0), text)
             reason = {"refusal": "refusal", "max_tokens": "max_tokens"}.get(
@@ -233,7 +234,6 @@ class ClaudeAdapter:
             )
             self._end_turn(reason, **fields)
             return
-        ending = text_of(message.get("terminal_reason"))
         if self._interrupted or ending.startswith("aborted"):
             self._end_turn("cancelled", **fields)
         elif message.get("subtype") == "error_max_turns":
@@ -267,8 +267,11 @@ class ClaudeAdapter:
         total = message.get("total_cost_usd")
         told: Dict[str, Any] = dict(fields)
         if isinstance(total, (int, float)) and not isinstance(total, bool):
-            fields["cost_usd"] = max(0.0, round(total - self._cost, 8))
-            self._cost = max(self._cost, float(total))
+            # the total of a resumed or forked conversation begins with what it had cost before
+            spent = _spent(message.get("model_usage_since_last_result"))
+            spent = max(0.0, total - self._cost) if spent is None else spent
+            fields["cost_usd"] = round(spent, 8)
+            self._cost += spent
             told["cost_usd"] = round(self._launch.cost_usd + self._cost, 8)
         window = 0
         for model in obj(message.get("modelUsage")).values():
@@ -469,6 +472,13 @@ def _block(block: Dict[str, Any]) -> Dict[str, Any]:
     if block.get("type") == "resource_link":
         return {"type": "text", "text": file_words(block)}
     return {"type": "text", "text": str(block.get("text", ""))}
+
+
+def _spent(models: Any) -> Optional[float]:
+    """US dollars since the last result, of all models; None where Claude does not tell."""
+    costs = [obj(model).get("costUSD") for model in obj(models).values()]
+    found = [cost for cost in costs if isinstance(cost, (int, float)) and cost >= 0]
+    return float(sum(found)) if isinstance(models, dict) and len(found) == len(costs) else None
 
 
 def _nothing(response: Dict[str, Any], error: str) -> None:

@@ -36,7 +36,13 @@ KINDS: Dict[str, str] = {
 }
 # their results repeat a file or what the diff says
 FILE_TOOLS = frozenset(("Read", "NotebookRead", "Edit", "MultiEdit", "Write", "NotebookEdit"))
+SAID = frozenset(("stdout", "originalFile", "noOutputExpected"))  # elsewhere, or for nobody
 PLAN_TOOLS = frozenset(("TodoWrite", "TaskCreate", "TaskUpdate", "TaskList"))
+# what Claude Code tells the model, and what it means for a person
+REFUSED = "The user doesn't want to "
+USER_SAID = "the user said:"
+STOPPED = "this call was stopped while running"
+NO_OUTPUT = "(Bash completed with no output)"
 MAX_READ = 1 << 20  # bytes of a file that are read to show a change
 PATHS = ("file_path", "notebook_path", "path")
 
@@ -145,18 +151,41 @@ def result(name: str, block: Dict[str, Any], structured: Any) -> Dict[str, Any]:
     if change is not None:
         content.append(change)
     said = result_text(block.get("content"))
-    if failed and said.startswith("<tool_use_error>"):
-        said = said.replace("<tool_use_error>", "").replace("</tool_use_error>", "")
+    if failed:
+        for tag in ("tool_use_error", "error"):
+            said = said.replace("<%s>" % tag, "").replace("</%s>" % tag, "")
+    said = _for_a_person(name, said, told, failed)
     # "The file has been updated successfully" beside its diff is for the model
     if said and (change is None or failed):
         content.append({"type": "text", "text": said})
     if content:
         fields["content"] = content
     if told and name not in FILE_TOOLS and not failed:
-        rest = {key: value for key, value in told.items() if key not in ("stdout", "originalFile")}
+        rest = {key: value for key, value in told.items() if key not in SAID}
         if any(value not in ("", False, None, [], {}) for value in rest.values()):
             fields["raw_output"] = rest
     return fields
+
+
+def _for_a_person(name: str, said: str, told: Dict[str, Any], failed: bool) -> str:
+    """The words of a result where Claude Code's own are instructions for the model."""
+    if failed:
+        if not said.startswith(REFUSED):
+            return said
+        if USER_SAID in said:
+            return said.split(USER_SAID, 1)[1].strip()
+        if STOPPED in said:
+            return "Stopped while it ran; what it has done until then stays done."
+        return "It was refused and did not run."
+    if name == "TodoWrite" or said == NO_OUTPUT:
+        return ""
+    if name == "ExitPlanMode" and text_of(told.get("plan")):
+        return str(told["plan"])
+    if name == "AskUserQuestion" and obj(told.get("answers")):
+        return "\n".join("%s %s" % (text, said) for text, said in told["answers"].items())
+    if told.get("status") == "async_launched":
+        return "It works in the background."
+    return said
 
 
 def _made(told: Dict[str, Any]) -> Optional[Dict[str, Any]]:
