@@ -45,7 +45,7 @@ class Agent:
     def say(self, **message: Any) -> None:
         self.adapter.line(json.dumps({"jsonrpc": "2.0", **message}).encode())
 
-    def update(self, kind: str, **fields: Any) -> None:
+    def update(self, kind: str, /, **fields: Any) -> None:
         update = {"sessionUpdate": kind, **fields}
         self.say(method="session/update", params={"sessionId": "n", "update": update})
 

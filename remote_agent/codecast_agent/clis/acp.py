@@ -9,6 +9,7 @@ agent begins by itself; where one speaks unasked, a turn without prompts is open
 closed when it has been quiet for QUIET seconds.
 """
 
+import json
 import time
 from typing import Any, Callable, Dict, List, Optional
 
@@ -45,11 +46,12 @@ class AcpAdapter:
         self._requests = Requests(
             host, self._quirks, self._content, self._settings, self._send_result
         )
+        self._content.cost_before = launch.cost_usd
         self._waiting: Dict[int, Done] = {}  # our JSON-RPC requests
         self._next_id = 0
         self._capabilities: Dict[str, Any] = {}
         self._native = ""
-        self._replaying = False  # from session/load to the first prompt
+        self._replaying = False  # from session/load or fork to the first prompt
         self._settled: Optional[Callable[[], None]] = None  # disarms the end of a late replay
         self._turn: Optional[int] = None
         self._since = 0.0
@@ -130,8 +132,8 @@ class AcpAdapter:
                 self._quirks.after_load(self._launch)
             self._session_open(result, error, native)
 
+        self._replaying = True  # some tell the history of a fork, too
         if method == "session/load":
-            self._replaying = True
             self._quirks.before_load(self._launch)
         self._call(method, {"sessionId": native, **where}, opened)
 
@@ -259,6 +261,7 @@ class AcpAdapter:
         self._requests.withdraw("the turn has ended", tell=True)
         self._content.end_turn()
         turn, self._turn = self._turn, None
+        self._prompted = False
         duration = round(time.monotonic() - self._since, 3)
         self._host.emit("turn_ended", turn=turn, reason=reason, duration=duration, **fields)
 
@@ -278,8 +281,9 @@ class AcpAdapter:
         if reason not in REASONS:
             fields["raw"] = result
             reason = "end_turn"
-        if reason == "end_turn" and self._interrupted and not self._content.spoke:
-            reason = "cancelled"  # before anything came of it
+        nothing = not self._content.spoke or (used and not used.get("output_tokens"))
+        if reason == "end_turn" and self._interrupted and nothing:
+            reason = "cancelled"  # before anything came of it, or while it was tried again
         self._end_turn(reason, **fields)
 
     # ---- settings ----
@@ -408,7 +412,7 @@ class AcpAdapter:
         if method == "session/update":
             update = obj(params.get("update"))
             output = self._content.is_output(update)
-            if output and self._replaying:
+            if self._replaying and self._content.is_history(update):
                 if self._settled is not None:
                     self._settle()
                 return
@@ -510,14 +514,26 @@ def adapter_for(name: str) -> type:
 
 
 def _message(error: Dict[str, Any]) -> str:
-    message = text_of(error.get("message")) or "unknown error"
+    message = _words(text_of(error.get("message"))) or "unknown error"
     data = error.get("data")
     details = obj(data).get("details") or obj(data).get("message") if data else None
     if isinstance(data, str):
         details = data
-    if isinstance(details, str) and details not in message:
-        message += ": " + details
+    if isinstance(details, str) and _words(details) not in message:
+        generic = message.rstrip(".").lower() in ("internal error", "unknown error")
+        message = _words(details) if generic else "%s: %s" % (message, _words(details))
     return message
+
+
+def _words(text: str) -> str:
+    """The words of an error: without JSON-RPC's own name for it, and out of an API's JSON."""
+    start = "Internal error: "
+    text = text[len(start) :] if text.startswith(start) else text
+    try:
+        told = obj(obj(json.loads(text)).get("error")) if text[:1] == "{" else {}
+    except (ValueError, RecursionError):
+        told = {}
+    return text_of(told.get("message")) or text
 
 
 def _nothing() -> None:

@@ -1,22 +1,23 @@
 """ACP's `session/update`, told in our vocabulary.
 
 The two are close relatives: names change from camelCase, whole old and new texts become
-unified diffs, chunks get a message id where the agent gives none, and a tool call that was
-left open is closed with its turn. What has no field of ours stays in `raw`.
+unified diffs (`acp_tools`), chunks get a message id where the agent gives none, and a tool
+call that was left open is closed with its turn. What has no field of ours stays in `raw`.
+
+Agents tell an open tool call again and again with all they know of it: what has been told is
+left out. Text that goes on after something else came between is another message, also where
+the agent calls it the same: else it would be appended to what stands above.
 """
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
-from . import diffs
+from . import acp_tools
 from .acp_settings import Settings
 from .contract import Host
 from .lines import clip, file_words, many, obj, present, text_of, whole
 from .quirks import Quirks
 
-KINDS = frozenset(
-    ("read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other")
-)
-STATUSES = frozenset(("pending", "in_progress", "completed", "failed"))
+ENDED = ("completed", "failed")
 CHUNKS = ("agent_message_chunk", "agent_thought_chunk", "user_message_chunk")
 
 
@@ -27,16 +28,21 @@ class Content:
         self._host = host
         self._quirks = quirks
         self._settings = settings
-        self._open: Dict[str, str] = {}  # tool calls that have not ended, and their kinds
+        self._open: Dict[str, _Call] = {}  # tool calls that have not ended
         self.spoke = False  # the turn has content
         self.interrupted = False  # the turn was
         self._turn = 0
         self._count = 0
-        self._last = ""  # type of the last chunk, while nothing came between
+        self._last = ("", "")  # type and message of the last chunk, while nothing came between
+        self._parts: Dict[str, int] = {}  # message -> how often it went on in this turn
+        self._commands_told: Optional[List[Dict[str, Any]]] = None
+        self.cost_before = 0.0  # of the session, in US dollars, before this process
+        self._cost_offset: Optional[float] = None  # of it, what the agent does not count itself
 
     def begin_turn(self, turn: int) -> None:
         """Message ids of this turn begin with its number, so they are unique in the session."""
-        self._turn, self._count, self._last = turn, 0, ""
+        self._turn, self._count, self._last = turn, 0, ("", "")
+        self._parts.clear()
         self.spoke = self.interrupted = False
 
     def end_turn(self) -> None:
@@ -49,11 +55,35 @@ class Content:
         """Whether a tool call is open."""
         return bool(self._open)
 
+    def expect(self, call: str, **fields: Any) -> None:
+        """Tell a call that the agent asks about and has not announced."""
+        if call not in self._open:
+            self._open[call] = entry = _Call(fields["kind"])
+            entry.expected = True
+            entry.told = {**fields, "status": "pending"}
+            self._host.emit("tool_call", call=call, **entry.told)
+
+    def answered(self, call: str, allowed: bool) -> None:
+        """The person's answer about a call."""
+        entry = self._open.get(call)
+        if entry is not None and entry.told.get("status") == "pending":
+            if allowed:
+                self._update(call, {"status": "in_progress"})
+            elif entry.expected:  # the agent says no word of it any more
+                self._update(call, {"status": "failed"})
+
     def is_output(self, update: Dict[str, Any]) -> bool:
         """Whether an update is part of a turn (and not of the agent's settings)."""
         kind = update.get("sessionUpdate")
         if kind == "tool_call_update":
             return text_of(update.get("toolCallId")) in self._open
+        return self.is_history(update)
+
+    def is_history(self, update: Dict[str, Any]) -> bool:
+        """Whether a replay tells it of a turn that is over."""
+        kind = update.get("sessionUpdate")
+        if kind == "tool_call_update":
+            return True
         if kind in CHUNKS:
             return not self._hidden(content_block(update.get("content")))
         return kind in ("tool_call", "plan")
@@ -66,7 +96,7 @@ class Content:
             self._chunk(kind, update)
             return
         if kind in ("tool_call", "tool_call_update"):
-            self._last = ""
+            self._last = ("", "")
             self.spoke = True
             self._tool(kind, update)
             return
@@ -85,35 +115,6 @@ class Content:
             "notice", level="info", text="Unknown update of the CLI: " + clip(kind, 80), raw=update
         )
 
-    def tool_fields(self, call: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-        """Our fields of a tool call or its update, and what is left of it."""
-        left = {
-            key: value
-            for key, value in call.items()
-            if key not in ("sessionUpdate", "toolCallId", "title", "kind", "status")
-        }
-        fields = present(title=text_of(call.get("title")) or None)
-        if call.get("kind") is not None:
-            fields["kind"] = call["kind"] if text_of(call["kind"]) in KINDS else "other"
-        if text_of(call.get("status")) in STATUSES:
-            fields["status"] = call["status"]
-        if isinstance(call.get("content"), list):
-            content, strange = self._tool_content(call["content"])
-            # an empty list in an update erases nothing worth keeping
-            if content:
-                fields["content"] = content
-            del left["content"]
-            if strange:
-                left["content"] = strange
-        if isinstance(call.get("locations"), list):
-            places = _locations(left.pop("locations"))
-            if places:
-                fields["locations"] = places
-        for native, ours in (("rawInput", "raw_input"), ("rawOutput", "raw_output")):
-            if call.get(native) is not None:
-                fields[ours] = left.pop(native)
-        return fields, left
-
     def _chunk(self, kind: str, update: Dict[str, Any]) -> None:
         block = content_block(update.get("content"))
         if block is None:
@@ -124,15 +125,16 @@ class Content:
         if self._hidden(block):
             return
         message = text_of(update.get("messageId"))
-        if message:
-            self._last = ""
-            if kind == "agent_thought_chunk":
-                message += ":thought"  # a message's thoughts and its text are two
-        else:
-            if self._last != kind:
-                self._count += 1
-                self._last = kind
+        if message and kind == "agent_thought_chunk":
+            message += ":thought"  # a message's thoughts and its text are two
+        if self._last != (kind, message):
+            self._last = (kind, message)
+            self._count += 1
+            self._parts[message] = self._parts.get(message, 0) + 1
+        if not message:
             message = "t%d.%d" % (self._turn, self._count)
+        elif self._parts[message] > 1:
+            message += ":%d" % self._parts[message]
         self._host.emit(kind, message=message, content=block)
 
     def _hidden(self, block: Optional[Dict[str, Any]]) -> bool:
@@ -147,38 +149,61 @@ class Content:
                 "notice", level="info", text="The CLI sent a tool call without an id.", raw=update
             )
             return
-        fields, left = self.tool_fields(update)
-        if kind == "tool_call":
+        fields, left = acp_tools.fields(update, self._quirks.tags)
+        entry = self._open.get(call)
+        if kind == "tool_call" and entry is None:
             fields.setdefault("title", call)
             fields.setdefault("kind", "other")
             fields.setdefault("status", "pending")
-        what = fields.get("kind") or self._open.get(call, "")
-        if fields.get("status") in ("completed", "failed"):
-            self._open.pop(call, None)
-            if self.interrupted and what == "execute":
-                fields["status"] = "failed"  # a killed command, which some call completed
-        elif kind == "tool_call" or "status" in fields:
-            self._open[call] = what
+        output, code = acp_tools.terminal(left)
+        if entry is not None:
+            entry.output += output
+            ended = fields.get("status") in ENDED
+            if ended and "content" not in fields and entry.output:
+                fields["content"] = [{"type": "text", "text": entry.output}]
+            emptied = ended and update.get("content") == [] and "content" in entry.told
+            if emptied and entry.kind == "execute":
+                fields.setdefault("content", [])  # what stood there were words about the command
+        if fields.get("status") == "completed":
+            what = fields.get("kind") or (entry.kind if entry is not None else "")
+            # a killed command, which some call completed
+            if code or (self.interrupted and what == "execute"):
+                fields["status"] = "failed"
+        if code is not None:
+            fields.setdefault("raw_output", {"exit_code": code})
         if left:
             fields["raw"] = left
-        self._host.emit(kind, call=call, **fields)
+        todos = obj(fields.get("raw_input")).get("todos")
+        if (entry is not None and entry.todos) or isinstance(todos, list):
+            fields.pop("content", None)  # the list again
+        if kind == "tool_call" and entry is None:
+            self._open[call] = entry = _Call(fields["kind"])
+            entry.told = dict(fields)
+            self._host.emit(kind, call=call, **fields)
+        else:
+            if entry is None and "status" in fields:
+                self._open[call] = _Call(fields.get("kind", ""))
+            self._update(call, fields)
+        entry = self._open.get(call)
+        if isinstance(todos, list) and entry is not None and todos != entry.todos:
+            entry.todos = todos  # of an agent that tells its to-do list by no `plan`
+            self._plan({"entries": todos})
+        if output and fields.get("status") not in ENDED and call in self._open:
+            self._host.emit("tool_output_delta", call=call, text=output)
+        if fields.get("status") in ENDED:
+            self._open.pop(call, None)
 
-    def _tool_content(self, items: List[Any]) -> Tuple[List[Dict[str, Any]], List[Any]]:
-        found: List[Dict[str, Any]] = []
-        strange: List[Any] = []
-        for item in items:
-            entry = obj(item)
-            inner = obj(entry.get("content"))
-            if entry.get("type") == "content" and isinstance(inner.get("text"), str):
-                found.append({"type": "text", "text": inner["text"]})
-            elif entry.get("type") == "diff" and isinstance(entry.get("path"), str):
-                old, new = entry.get("oldText"), entry.get("newText")
-                if obj(entry.get("_meta")).get("kind") == "add":
-                    old = None  # Gemini gives "" for a file that is not there
-                found.append(diffs.content(_text(old), _text(new), entry["path"]))
-            else:
-                strange.append(item)
-        return found, strange
+    def _update(self, call: str, fields: Dict[str, Any]) -> None:
+        """Tell what is new of a call."""
+        entry = self._open.get(call)
+        if entry is not None:
+            fields = {key: value for key, value in fields.items() if entry.told.get(key) != value}
+            entry.told.update(fields)
+            entry.kind = fields.get("kind", entry.kind)
+        if fields:
+            self._host.emit("tool_call_update", call=call, **fields)
+        if fields.get("status") in ENDED:
+            self._open.pop(call, None)
 
     def _plan(self, update: Dict[str, Any]) -> None:
         entries = []
@@ -194,7 +219,7 @@ class Content:
         self._host.emit("plan", entries=entries)
 
     def _commands(self, update: Dict[str, Any]) -> None:
-        commands = []
+        commands: List[Dict[str, Any]] = []
         for item in many(update.get("availableCommands")):
             entry = obj(item)
             if text_of(entry.get("name")):
@@ -205,7 +230,9 @@ class Content:
                         hint=text_of(obj(entry.get("input")).get("hint")) or None,
                     )
                 )
-        self._host.emit("available_commands_update", commands=commands)
+        if commands != self._commands_told:
+            self._commands_told = commands
+            self._host.emit("available_commands_update", commands=commands)
 
     def _info(self, update: Dict[str, Any]) -> None:
         title = text_of(update.get("title"))
@@ -218,10 +245,27 @@ class Content:
         fields = present(
             context_used=whole(update.get("used")),
             context_size=whole(update.get("size")),
-            cost_usd=amount if isinstance(amount, (int, float)) else None,
+            cost_usd=self._session_cost(amount) if isinstance(amount, (int, float)) else None,
         )
         if fields:
             self._host.emit("usage_update", **fields)
+
+    def _session_cost(self, amount: float) -> float:
+        """The cost of the session: an agent that is resumed may count from nothing."""
+        if self._cost_offset is None:
+            self._cost_offset = 0.0 if amount >= self.cost_before else self.cost_before
+        return round(self._cost_offset + amount, 8)
+
+
+class _Call:
+    """A tool call that is not over."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.expected = False  # told by us, for the agent asked about it first
+        self.told: Dict[str, Any] = {}  # its fields as they were told last
+        self.todos: List[Any] = []  # it has set
+        self.output = ""  # of its terminal, so far
 
 
 def content_block(value: Any) -> Optional[Dict[str, Any]]:
@@ -276,15 +320,3 @@ def usage(value: Any) -> Optional[Dict[str, int]]:
         cache_write_tokens=whole(counts.get("cachedWriteTokens")),
     )
     return found or None
-
-
-def _text(value: Any) -> Optional[str]:
-    return value if isinstance(value, str) else None
-
-
-def _locations(items: List[Any]) -> List[Dict[str, Any]]:
-    return [
-        present(path=item["path"], line=whole(item.get("line")))
-        for item in items
-        if isinstance(item, dict) and isinstance(item.get("path"), str)
-    ]

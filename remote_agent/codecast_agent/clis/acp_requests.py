@@ -9,6 +9,7 @@ import uuid
 from typing import Any, Callable, Dict, List
 
 from ..protocol.errors import CodecastError
+from . import acp_tools
 from .acp_content import Content
 from .acp_settings import Settings
 from .contract import Answer, Host
@@ -17,6 +18,7 @@ from .lines import many, obj, text_of
 from .quirks import Quirks
 
 OPTION_KINDS = frozenset(("allow_once", "allow_always", "reject_once", "reject_always"))
+ALLOWING = ("allow_once", "allow_always")
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 # builds the result of a JSON-RPC request; raises CodecastError("bad_request")
@@ -25,6 +27,8 @@ Build = Callable[[Answer], Dict[str, Any]]
 
 class _Open:
     def __init__(self, native: Any, build: Build, withdrawn: Dict[str, Any]) -> None:
+        self.call = ""  # that a permission is about
+        self.allowing: List[str] = []  # options
         self.native = native
         self.build = build
         self.withdrawn = withdrawn  # the result that tells the agent nobody will answer
@@ -51,20 +55,27 @@ class Requests:
     def permission(self, native: Any, params: Dict[str, Any]) -> None:
         """`session/request_permission`."""
         call = obj(params.get("toolCall"))
-        fields, _left = self._content.tool_fields(call)
+        fields, _left = acp_tools.fields(call, self._quirks.tags)
         kind = fields.pop("kind", "other")
         fields.pop("status", None)
         fields.pop("raw_output", None)
         options = self._options(params.get("options"))
         if self._settings.allows(kind):
-            for wanted in ("allow_once", "allow_always"):
+            for wanted in ALLOWING:
                 for option in options:
                     if option["kind"] == wanted:
                         self._reply(native, _selected(option["id"]))
                         return
-        if text_of(call.get("toolCallId")):
-            fields["call"] = call["toolCallId"]
         fields.setdefault("title", "Permission")
+        if kind == "execute":  # nothing has run: text is about the command
+            texts = [block["text"] for block in fields.pop("content", ()) if "text" in block]
+            if texts:
+                fields["description"] = "\n".join(texts)
+        name = text_of(call.get("toolCallId"))
+        if name:
+            known = {key: value for key, value in fields.items() if key != "description"}
+            self._content.expect(name, kind=kind, **known)
+            fields["call"] = name
 
         def build(answer: Answer) -> Dict[str, Any]:
             if answer.option is None and answer.declined:
@@ -85,6 +96,8 @@ class Requests:
             return _selected(str(answer.option))
 
         request = self._remember(native, build, CANCELLED)
+        self._open[request].call = name
+        self._open[request].allowing = [o["id"] for o in options if o["kind"] in ALLOWING]
         self._host.emit(
             "request_opened",
             request=request,
@@ -126,6 +139,8 @@ class Requests:
             raise CodecastError("not_found", "the CLI waits for no such answer any more")
         result = entry.build(answer)
         del self._open[request]
+        if entry.call:
+            self._content.answered(entry.call, answer.option in entry.allowing)
         self._reply(entry.native, result)
 
     def waiting(self) -> bool:

@@ -5,6 +5,7 @@ modes are classes: each is mapped to one of the agent's own. Where the agent has
 fits, auto and code are kept by us, who then answer its permission requests by that policy.
 """
 
+import copy
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from .contract import Host
@@ -30,6 +31,7 @@ class Settings:
         self._quirks = quirks
         self._values: Dict[str, Dict[str, Any]] = {}  # name -> Setting
         self._options: Dict[str, str] = {}  # "mode" and "model" -> id of their configOption
+        self._told: Dict[str, Any] = {}  # as it was told last
         self.mode = ""  # our class
         self.policy = ""  # the class we keep ourselves, or nothing
 
@@ -164,7 +166,8 @@ class Settings:
         fields: Dict[str, Any] = {"settings": {k: dict(v) for k, v in self._values.items()}}
         if self.mode:
             fields["class"] = self.mode
-        if self._values or self.mode:
+        if (self._values or self.mode) and fields != self._told:
+            self._told = copy.deepcopy(fields)
             self._host.emit("config_option_update", **fields)
 
 

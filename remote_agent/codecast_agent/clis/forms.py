@@ -32,10 +32,12 @@ class Form:
         for choice in _choices(field):
             self._values[name][choice["label"]] = choice.pop("value")
             options.append(choice)
-        title = text_of(field.get("title"))
+        title, text = text_of(field.get("title")), text_of(field.get("description"))
+        if title.endswith("?") and not text.endswith("?"):
+            title, text = text, title  # some title a field with the question itself
         question: Dict[str, Any] = {
             "id": name,
-            "text": text_of(field.get("description")) or title or name,
+            "text": text or title or name,
             "options": options,
             "multiple": field.get("type") == "array",
             "free_text": not options or name + CUSTOM in self._schemas,

@@ -23,6 +23,7 @@ class Quirks(NamedTuple):
     arguments: Callable[[Launch], List[str]] = lambda launch: []  # after the command
     env: Dict[str, str] = {}  # where the person has not set it
     hidden: Tuple[str, ...] = ()  # answer text that begins so is the agent talking to itself
+    tags: Tuple[str, ...] = ()  # around words in a tool's output that are for the model
     reject_ends_turn: bool = False  # a refused permission stops the agent
     environment: Callable[[Launch], Dict[str, str]] = lambda launch: {}  # beyond `env`
     silent_retries: bool = False  # a failing request is tried again without a word
@@ -58,6 +59,7 @@ _QUIRKS: Dict[str, Quirks] = {
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},  # not while a session runs
         environment=opencode_launch.environment,
         mode_by_start=True,
+        tags=("shell_metadata",),
         reject_ends_turn=True,
         silent_retries=True,
         login_hint="Run `opencode auth login` on that machine.",
