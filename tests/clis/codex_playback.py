@@ -58,17 +58,22 @@ class CodexPlayer(_Player):
     def to(self, message: Json) -> None:
         method, params = message.get("method"), message.get("params") or {}
         if params.get("approvalPolicy") and method != "thread/start":
+            before = len(self.host.sent)
             self.adapter.set_mode(CLASSES[params["approvalPolicy"]])
+            for sent in self.host.sent[before:] if method == "turn/start" else ():
+                self.used.add(sent["id"])  # what the recorder gave with the turn
+                self.adapter.line(json.dumps({"id": sent["id"], "result": {}}).encode())
         if method == "turn/start":
             for _, call in list(self.host.timers):  # one that waits for a command to end
                 call()
             blocks = [events.text(part["text"]) for part in params["input"]]
-            prompt = Prompt(f"prompt-{message['id']}", blocks)
+            prompt = Prompt(self.prompt_id(), blocks)
             (self.adapter.steer if self.host.turn_open else self.adapter.prompt)(prompt)
         elif method == "turn/steer":
             if self.host.turn_open:
                 blocks = [events.text(part["text"]) for part in params["input"]]
-                self.adapter.steer(Prompt(f"prompt-{message['id']}", blocks))
+                id = params.get("clientUserMessageId") or self.prompt_id()
+                self.adapter.steer(Prompt(id, blocks))
         elif method == "turn/interrupt":
             self.adapter.interrupt()
         elif method == "thread/settings/update" and params.get("model"):

@@ -22,6 +22,7 @@ class RecordingHost:
     def __init__(self) -> None:
         self.events: list[Json] = []
         self.sent: list[Json] = []
+        self.log: list[tuple[str, Any]] = []  # events, sent messages and what was done, in order
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.is_ready = False
         self.problem: CodecastError | None = None
@@ -45,19 +46,23 @@ class RecordingHost:
             self.broken.append(f"{problem}: {str(event)[:300]}")
             raise
         self.events.append(event)
+        self.log.append(("event", event))
         self._seq += 1
         state.apply(self.state, self._seq, float(self._seq), type, fields)
 
     def send(self, line: bytes) -> None:
         assert b"\n" not in line
         self.sent.append(json.loads(line))
+        self.log.append(("sent", self.sent[-1]))
 
     def ready(self) -> None:
         assert not self.is_ready, "ready twice"
         self.is_ready = True
+        self.log.append(("ready", None))
 
     def failed(self, problem: CodecastError) -> None:
         self.problem = problem
+        self.log.append(("failed", problem))
 
     def after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         entry = (seconds, call)
@@ -112,7 +117,7 @@ class RecordingHost:
 
     def unknown(self) -> list[Json]:
         """The notices about messages nobody understood."""
-        words = ("Unknown", "could not be", "no message", "nobody asked")
+        words = ("Unknown", "not be understood", "not be read", "no message", "nobody asked")
         return [e for e in self.of("notice") if any(word in e["text"] for word in words)]
 
     def messages(self, type: str = "agent_message_chunk") -> list[str]:

@@ -37,6 +37,24 @@ def play(name: str, cli: str = "", mode: str = "ask") -> RecordingHost:
     return player(cli or name.split("/")[0], mode).play([json.loads(line) for line in lines])
 
 
+class _Watched:
+    """An adapter; what is done to it is put into the host's log."""
+
+    def __init__(self, adapter: Any, host: RecordingHost) -> None:
+        self._adapter, self._log = adapter, host.log
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._adapter, name)
+        if name not in ("prompt", "steer", "interrupt", "answer", "set_mode", "set_model"):
+            return found
+
+        def noted(*given: Any) -> Any:
+            self._log.append((name, given))
+            return found(*given)
+
+        return noted
+
+
 class _Player:
     def __init__(self, cli: str, mode: str) -> None:
         self.cli, self.mode = cli, mode
@@ -45,6 +63,7 @@ class _Player:
         self.used: set[Any] = set()
         self.begun = 0  # what was sent before this process
         self.requests: dict[Any, str] = {}  # the CLI's request -> its request_opened
+        self.prompts = 0
         self.adapter: Any = None
 
     def play(self, lines: list[Json]) -> RecordingHost:
@@ -56,6 +75,11 @@ class _Player:
                 self.to(line["msg"])
             elif line.get("dir") == "from":
                 self.hear(line["msg"])
+            elif "note" in line:
+                self.host.log.append(("note", line["note"]))
+        for seconds, call in list(self.host.timers):
+            if seconds == acp.QUIET:  # a turn that the agent began by itself
+                call()
         self.end()
         self.host.nothing_open()
         return self.host
@@ -64,11 +88,13 @@ class _Player:
         self.host.is_ready = False
         self.ids, self.used = {}, set()
         self.begun = len(self.host.sent)
-        native = self.native(argv, rest)
+        native, fork = self.native(argv, rest), self.forks(rest)
         launch = Launch(
-            SESSION, "/home/user/project", self.mode, None, native, False, [argv[0]], {"HOME": "/x"}
+            SESSION, "/home/user/project", self.mode, None, native, fork, [argv[0]], {"HOME": "/x"}
         )
-        self.adapter = catalog.adapter(self.cli)(self.host, launch)  # type: ignore[call-arg]
+        self.host.log.append(("start", launch))
+        adapter = catalog.adapter(self.cli)(self.host, launch)  # type: ignore[call-arg]
+        self.adapter = _Watched(adapter, self.host)
         self.adapter.launch()
         self.adapter.begin()
 
@@ -80,11 +106,18 @@ class _Player:
     def native(self, argv: list[str], rest: list[Json]) -> str | None:
         raise NotImplementedError
 
+    def forks(self, rest: list[Json]) -> bool:
+        return any(line.get("msg", {}).get("method") == "session/fork" for line in rest)
+
     def to(self, message: Json) -> None:
         raise NotImplementedError
 
     def hear(self, message: Json) -> None:
         self.adapter.line(json.dumps(message).encode())
+
+    def prompt_id(self) -> str:
+        self.prompts += 1
+        return f"the-prompt-{self.prompts}"
 
     def answer(self, native: Any, answer: Answer) -> None:
         request = self.requests.pop(native, None)
@@ -171,7 +204,7 @@ class _Acp(_Player):
                 for _, call in list(self.host.timers):
                     call()
             blocks = message["params"]["prompt"]
-            self.adapter.prompt(Prompt(f"prompt-{message['id']}", blocks))
+            self.adapter.prompt(Prompt(self.prompt_id(), blocks))
         elif method == "session/load":
             for seconds, call in list(self.host.timers):
                 if seconds > acp.QUIET:  # an adapter that waits before it loads
@@ -201,7 +234,11 @@ class _Acp(_Player):
         outcome = message.get("result", {}).get("outcome") or {}
         content = message.get("result", {}).get("content")
         if content is not None:
-            self.answer(message["id"], Answer(answers={"question_0": [content["question_0"]]}))
+            request = self.requests.get(message["id"])
+            opened = next(e for e in self.host.events if e.get("request") == request)
+            asked = [question["id"] for question in opened["questions"]]
+            said = {id: [content[id]] for id in asked if id in content}
+            self.answer(message["id"], Answer(answers=said))
         elif outcome.get("outcome") == "selected":
             self.answer(message["id"], Answer(option=outcome["optionId"]))
 
@@ -212,8 +249,12 @@ class _Acp(_Player):
             message["id"] = self.ids[message["id"]]
             can = (message.get("result") or {}).get("agentCapabilities", {})
             can.get("sessionCapabilities", {}).pop("resume", None)  # the recorder loaded
-        before = len(self.host.events)
+        before, sent = len(self.host.events), len(self.host.sent)
         super().hear(message)
         for event in self.host.events[before:]:
             if event["type"] == "request_opened":
                 self.requests[message["id"]] = event["request"]
+        for asked in self.host.sent[sent:]:
+            if asked.get("method") in ("session/set_mode", "session/set_config_option"):
+                self.used.add(asked["id"])  # at its start, where the recorder set nothing
+                self.adapter.line(json.dumps({"id": asked["id"], "result": {}}).encode())

@@ -18,6 +18,12 @@ ACP = ("gemini", "opencode", "claude-agent-acp", "codex-acp", "codex-acp-zed")
 MODES = {"codex-acp": "code", "codex-acp-zed": "code"}
 
 OUTCOMES = {
+    "claude-agent-acp/d_cancel_permission": ["cancelled", "end_turn"],
+    "claude-agent-acp/d_cancel_streaming": ["cancelled", "end_turn"],
+    "claude-agent-acp/d_cancel_tool": ["cancelled", "end_turn"],
+    "claude-agent-acp/g_kill_streaming_resume": ["end_turn", "error", "end_turn"],
+    "claude-agent-acp/i_fail_400": ["error", "end_turn"],
+    "claude-agent-acp/i_fail_midstream": ["cancelled", "end_turn"],
     "claude/b_permission_reject_interrupt": ["cancelled", "end_turn"],
     "claude/d_interrupt_permission": ["cancelled"],
     "claude/d_interrupt_streaming": ["cancelled", "end_turn"],
@@ -26,6 +32,7 @@ OUTCOMES = {
     "claude/g_kill_streaming_resume": ["end_turn", "error", "end_turn"],
     "claude/g_kill_tool_resume": ["error", "end_turn"],
     "claude/h_busy_cancel": ["cancelled", "end_turn", "cancelled"],
+    "claude/h_busy_priority": ["cancelled", "end_turn", "end_turn"],
     "claude/i_drop_midstream": ["error", "end_turn"],
     "claude/i_fail_400": ["error", "end_turn"],
     "claude/i_fail_401_retries_1": ["error", "end_turn"],
@@ -33,16 +40,40 @@ OUTCOMES = {
     "claude/i_fail_500_retries_2": ["error", "end_turn"],
     "claude/i_fail_midstream": ["error", "end_turn"],
     "claude/root_bypass_refused": [],
-    "claude-agent-acp/d_cancel_permission": ["cancelled", "end_turn"],
+    "codex-acp-zed/b_permission_reject": ["cancelled", "end_turn"],
+    "codex-acp-zed/d_cancel_permission": ["cancelled", "end_turn"],
+    "codex-acp-zed/d_cancel_tool": ["cancelled", "end_turn"],
+    "codex-acp-zed/i_fail_400": ["error", "end_turn"],
+    "codex-acp/b_permission_reject": ["cancelled", "end_turn"],
     "codex-acp/d_cancel_permission": ["cancelled", "end_turn"],
+    "codex-acp/d_cancel_streaming": ["cancelled", "end_turn"],
+    "codex-acp/d_cancel_tool": ["cancelled", "end_turn"],
+    "codex-acp/g_kill_streaming_resume": ["end_turn", "error", "end_turn"],
     "gemini/d_cancel_permission": ["cancelled", "end_turn"],
+    "gemini/d_cancel_permission_unanswered": ["cancelled"],
+    "gemini/d_cancel_streaming": ["cancelled", "end_turn"],
     "gemini/d_cancel_tool": ["cancelled", "end_turn"],
+    "gemini/g_kill_permission_resume": ["end_turn", "error", "end_turn"],
     "gemini/g_kill_streaming_resume": ["end_turn", "error", "end_turn"],
+    "gemini/g_kill_tool_resume": ["end_turn", "error", "end_turn"],
+    "gemini/h_busy_streaming": ["cancelled", "end_turn"],
+    "gemini/h_busy_tool": ["cancelled"],
+    "gemini/i_drop_midstream": ["error", "end_turn"],
     "gemini/i_fail_400": ["error", "end_turn"],
+    "gemini/i_fail_401": ["error", "end_turn"],
+    "gemini/i_fail_500_max_attempts_2": ["error", "error"],
+    "opencode/c_ask_enabled": ["error"],
     "opencode/d_cancel_permission": ["cancelled", "end_turn"],
+    "opencode/d_cancel_streaming": ["cancelled", "end_turn"],
+    "opencode/d_cancel_tool": ["cancelled", "end_turn"],
     "opencode/g_kill_permission_resume": ["end_turn", "error", "end_turn"],
     "opencode/g_kill_streaming_resume": ["end_turn", "error", "end_turn"],
+    "opencode/g_kill_tool_resume": ["end_turn", "error", "end_turn"],
+    "opencode/g_list_fork_close": [],
+    "opencode/i_drop_midstream": ["cancelled", "end_turn"],
     "opencode/i_fail_400": ["error", "end_turn"],
+    "opencode/i_fail_401": ["error", "end_turn"],
+    "opencode/i_fail_midstream": ["cancelled", "end_turn"],
 }
 
 
@@ -136,7 +167,7 @@ def test_gemini_asks_for_a_call_it_never_announced() -> None:
     host = played("gemini/b_permission_accept")
     request = host.last("request_opened")
     types = [e["type"] for e in host.events if e.get("call") == request["call"]]
-    assert types[0] == "request_opened"
+    assert types[:2] == ["tool_call", "request_opened"]
     assert request["title"] == "touch made.txt && echo made" and request["tool_kind"] == "execute"
     assert host.calls()[request["call"]]["status"] == "completed"
 
