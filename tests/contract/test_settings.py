@@ -1,0 +1,63 @@
+"""Another model in the middle of a session of every CLI: the next prompt is answered by it."""
+
+from __future__ import annotations
+
+from tests.fixtures.live import until
+
+from .conftest import Session
+
+
+def value(session: Session) -> str:
+    return str(session.talk.state["settings"]["model"]["value"])
+
+
+def switch(session: Session, model: str) -> None:
+    session.talk.api.call("PATCH", session.talk.path, {"model": model})
+    until(lambda: value(session) == model, f"the model is {model}")
+
+
+def answered_by(session: Session, marker: str) -> str:
+    """The model that a prompt with this marker was sent to."""
+    if session.cli.name == "scripted":  # it is its own model
+        session.ask("model:", f"say: {marker}")
+        return session.said
+    session.ask(f"say:{marker}")
+    asked = [e for e in session.world.model.log() if marker in e.get("prompt", "")]
+    return str(asked[-1]["model"])
+
+
+def test_the_next_prompt_is_answered_by_another_model(session: Session) -> None:
+    before, other = value(session), session.cli.other_model
+    assert before != other
+    offered = [choice["value"] for choice in session.talk.state["settings"]["model"]["choices"]]
+    assert before in offered and other in offered
+    name = other.rsplit("/", 1)[-1]
+    assert name not in answered_by(session, f"by the first {session.talk.id}")
+    switch(session, other)
+    session.begin()
+    assert name in answered_by(session, f"by the other {session.talk.id}")
+    # what was said before the switch is known to the other one
+    if session.cli.name != "scripted":
+        told = session.world.told(f"by the other {session.talk.id}")
+        assert f"by the first {session.talk.id}" in told
+    switch(session, before)
+
+
+def test_the_model_outlives_the_process(session: Session) -> None:
+    other = session.cli.other_model
+    switch(session, other)
+    session.ask("say:first")
+    session.talk.stop()
+    session.ask("say:back again")
+    assert value(session) == other
+    name = other.rsplit("/", 1)[-1]
+    session.begin()
+    assert name in answered_by(session, f"by the same {session.talk.id}")
+
+
+def test_a_model_that_is_none_leaves_the_session_usable(session: Session) -> None:
+    """Some CLIs refuse it, others find out with the next prompt; a person hears of it."""
+    before = value(session)
+    session.talk.api.call("PATCH", session.talk.path, {"model": before})
+    session.ask("say:still here")
+    assert session.said.endswith("still here")
