@@ -177,7 +177,7 @@ def test_modes_an_agent_has_not_are_kept_by_us(mode: str, kind: str, asks: bool)
     agent = Agent(mode=mode).start()
     assert agent.host.is_ready and agent.host.state["mode"] == mode
     agent.prompt()
-    agent.ask(kind=kind)
+    agent.ask(kind=kind, locations=[{"path": "/home/user/project/x"}])
     assert bool(agent.host.open_requests) is asks
     if not asks:
         assert agent.host.sent[-1]["result"]["outcome"]["optionId"] == "yes"

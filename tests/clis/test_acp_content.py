@@ -52,7 +52,7 @@ def test_what_was_told_of_a_call_is_not_told_again() -> None:
 
 def test_a_history_replayed_by_a_fork_is_no_turn() -> None:
     agent = Agent(native="old", fork=True)
-    can = {"sessionCapabilities": {"fork": {}}}
+    can: dict[str, Any] = {"sessionCapabilities": {"fork": {}}}
     agent.reply("initialize", {"protocolVersion": 1, "agentCapabilities": can})
     agent.text("said long ago")
     agent.update("tool_call_update", toolCallId="c", status="in_progress", title="ls")
@@ -141,3 +141,29 @@ def test_a_to_do_list_given_to_a_tool_is_the_plan() -> None:
     agent.update("tool_call", toolCallId="c", title="todowrite", kind="other")
     agent.update("tool_call_update", toolCallId="c", rawInput={"todos": todos})
     assert agent.host.last("plan")["entries"] == todos
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [],
+        [{"path": "/home/user/other"}],
+        [{"path": "/home/user/project/x"}, {"path": "/home/user/project/../y"}],
+        [{"path": "/home/user/project/.git/hooks/pre-commit"}],
+    ],
+    ids=["unknown", "outside", "partly", "trusted"],
+)
+def test_a_mode_kept_by_us_allows_no_edit_elsewhere(places: list[Any]) -> None:
+    agent = Agent(mode="code").start()
+    agent.prompt()
+    agent.ask(kind="edit", locations=places)
+    assert len(agent.host.open_requests) == 1
+
+
+def test_output_told_by_the_raw_result_alone_is_output() -> None:
+    agent = in_turn()
+    call = {"toolCallId": "c", "title": "ls", "kind": "execute"}
+    agent.update("tool_call", **call, status="in_progress")
+    raw = {"stdout": "a\n", "exit_code": 0}
+    agent.update("tool_call_update", toolCallId="c", status="completed", rawOutput=raw)
+    assert agent.host.calls()["c"]["content"] == [{"type": "text", "text": "a\n"}]

@@ -44,7 +44,12 @@ class AcpAdapter:
         self._settings = Settings(host, self._quirks)
         self._content = Content(host, self._quirks, self._settings)
         self._requests = Requests(
-            host, self._quirks, self._content, self._settings, self._send_result
+            host,
+            self._quirks,
+            self._content,
+            self._settings,
+            self._send_result,
+            launch.cwd,
         )
         self._content.cost_before = launch.cost_usd
         self._waiting: Dict[int, Done] = {}  # our JSON-RPC requests
@@ -330,7 +335,7 @@ class AcpAdapter:
             self._settings.mode_is(mode)
             if self._settings.policy:
                 text = "%s has no mode like %r: Codecast allows %s without asking."
-                what = "everything" if mode == "auto" else "edits"
+                what = "everything" if mode == "auto" else "edits in its directory"
                 self._host.emit("notice", level="info", text=text % (self.cli, mode, what))
             then()
 

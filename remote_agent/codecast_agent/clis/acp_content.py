@@ -161,6 +161,10 @@ class Content:
             ended = fields.get("status") in ENDED
             if ended and "content" not in fields and entry.output:
                 fields["content"] = [{"type": "text", "text": entry.output}]
+            if ended and entry.kind == "execute" and not {"content"} & {*fields, *entry.told}:
+                words = acp_tools.output_of(fields.get("raw_output"))
+                if words:
+                    fields["content"] = [{"type": "text", "text": words}]
             emptied = ended and update.get("content") == [] and "content" in entry.told
             if emptied and entry.kind == "execute":
                 fields.setdefault("content", [])  # what stood there were words about the command

@@ -15,6 +15,7 @@ from .acp_settings import Settings
 from .contract import Answer, Host
 from .forms import Form
 from .lines import many, obj, text_of
+from .places import within
 from .quirks import Quirks
 
 OPTION_KINDS = frozenset(("allow_once", "allow_always", "reject_once", "reject_always"))
@@ -44,7 +45,9 @@ class Requests:
         content: Content,
         settings: Settings,
         reply: Callable[[Any, Dict[str, Any]], None],
+        cwd: str,
     ) -> None:
+        self._cwd = cwd
         self._host = host
         self._quirks = quirks
         self._content = content
@@ -60,7 +63,7 @@ class Requests:
         fields.pop("status", None)
         fields.pop("raw_output", None)
         options = self._options(params.get("options"))
-        if self._settings.allows(kind):
+        if self._settings.allows(kind, self._is_inside(fields)):
             for wanted in ALLOWING:
                 for option in options:
                     if option["kind"] == wanted:
@@ -106,6 +109,12 @@ class Requests:
             options=options,
             **fields,
         )
+
+    def _is_inside(self, fields: Dict[str, Any]) -> bool:
+        """Whether all it touches is known and below the working directory."""
+        blocks = [*fields.get("locations", ()), *fields.get("content", ())]
+        paths = [block["path"] for block in blocks if "path" in block]
+        return bool(paths) and all(within(path, self._cwd) for path in paths)
 
     def form(self, native: Any, params: Dict[str, Any]) -> bool:
         """`elicitation/create`; False where the form cannot be shown as questions."""

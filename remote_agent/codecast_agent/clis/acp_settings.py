@@ -14,6 +14,7 @@ from .quirks import MODE_NAMES, Quirks
 
 # what mode `code` lets through where we keep it ourselves
 CODE_KINDS = frozenset(("read", "edit", "move", "search", "think"))
+CHANGING = frozenset(("edit", "move"))  # of those; in the working directory alone
 
 
 class Call(NamedTuple):
@@ -100,9 +101,13 @@ class Settings:
         self._values.setdefault("model", {})["value"] = model
         self._tell()
 
-    def allows(self, kind: str) -> bool:
-        """Whether the mode we keep ourselves lets a tool call of `kind` through."""
-        return self.policy == "auto" or (self.policy == "code" and kind in CODE_KINDS)
+    def allows(self, kind: str, inside: bool) -> bool:
+        """Whether the mode we keep ourselves lets a tool call of `kind` through.
+
+        `inside`: it touches only the working directory.
+        """
+        fits = kind in CODE_KINDS and (inside or kind not in CHANGING)
+        return self.policy == "auto" or (self.policy == "code" and fits)
 
     def native_mode(self, mode: str) -> Optional[str]:
         """The agent's own mode of our class."""

@@ -66,6 +66,15 @@ def terminal(left: Dict[str, Any]) -> Tuple[str, Optional[int]]:
     return output, whole(ended.get("exit_code"))
 
 
+def output_of(raw: Any) -> str:
+    """A command's output where it is told by its raw result alone."""
+    if isinstance(raw, str):
+        return raw
+    names = ("formatted_output", "aggregated_output", "output", "stdout")
+    found = [text_of(obj(raw).get(name)) for name in names]
+    return next((text for text in found if text), "")
+
+
 def _content(items: List[Any], tags: Tuple[str, ...]) -> Tuple[List[Dict[str, Any]], List[Any]]:
     found: List[Dict[str, Any]] = []
     strange: List[Any] = []

@@ -8,10 +8,9 @@ into the running turn as a message (`say`).
 
 Some requests are answered by the mode instead of the person (`codex_settings.allows`). An
 edit is let through in mode `code` only where every path it touches, links resolved, is below
-the working directory and outside the directories whose content is run or trusted (PROTECTED).
+the working directory and outside the directories whose content is run or trusted (`places`).
 """
 
-import os
 import uuid
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
@@ -21,8 +20,8 @@ from .codex_content import Content
 from .contract import Answer, Host
 from .forms import Form
 from .lines import first_line, many, obj, present, text_of
+from .places import within
 
-PROTECTED = frozenset((".git", ".codex", ".agents", ".hg", ".svn"))
 SESSION = "this session"
 EVERYWHERE = "all your projects"
 YES: Dict[str, Any] = {"action": "accept", "content": {}}
@@ -396,15 +395,6 @@ class Requests:
                 description=text_of(about.get("tool_description")) or None,
             ),
         )
-
-
-def within(path: str, cwd: str) -> bool:
-    """Whether an edit of `path` stays in the working directory, links resolved."""
-    root = os.path.realpath(cwd)
-    real = os.path.realpath(os.path.join(root, path))
-    if not real.startswith(root.rstrip("/") + "/"):
-        return False
-    return not PROTECTED.intersection(real[len(root) :].split("/"))
 
 
 def _refusals(options: List[Dict[str, Any]], decisions: Dict[str, Any]) -> None:
