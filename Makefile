@@ -5,14 +5,15 @@ TOOLS := tests/tools
 CHECK ?=
 ARGS ?=
 ROUNDS ?= 10
+LATEST ?=
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint format bench soak wheel clean prepare prepare-lint
+.PHONY: help demo test test-clis lint format bench soak wheel clean prepare prepare-lint
 
 help: ## Say what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
-	|| grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST)
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+	|| grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST)
 
 demo: ## Install into .venv and open JupyterLab with a demo that needs no key (CHECK=1: the same flow without a browser)
 	@$(PYTHON) $(TOOLS)/prepare.py demo
@@ -20,6 +21,9 @@ demo: ## Install into .venv and open JupyterLab with a demo that needs no key (C
 
 test: prepare ## Install what the tests need, then lint and test everything (ARGS goes to pytest)
 	@$(BIN)/python $(TOOLS)/check.py test $(ARGS)
+
+test-clis: prepare ## Test every CLI with its real program (LATEST=1: the newest of npm instead of the locked ones)
+	@$(BIN)/python $(TOOLS)/clis.py $(if $(LATEST),--latest) $(ARGS)
 
 lint: prepare-lint ## ruff, mypy, tsc, eslint, prettier
 	@$(BIN)/python $(TOOLS)/check.py lint
