@@ -61,13 +61,20 @@ def test_a_history_replayed_by_a_fork_is_no_turn() -> None:
     assert agent.host.of("turn_started", "agent_message_chunk", "tool_call_update") == []
 
 
-def test_output_told_beside_the_protocol_is_output() -> None:
+@pytest.mark.parametrize("ends", [True, False])
+def test_output_told_beside_the_protocol_is_output(ends: bool) -> None:
     agent = in_turn()
     where = {"content": [{"type": "terminal", "terminalId": "c"}]}
     agent.update("tool_call", toolCallId="c", title="ls", kind="execute", **where)
     for text in ("a\n", "b\n"):
         meta = {"terminal_output_delta": {"data": text, "terminal_id": "c"}}
         agent.update("tool_call_update", toolCallId="c", _meta=meta)
+    if not ends:
+        agent.reply("session/prompt", {"stopReason": "cancelled"})
+        call = agent.host.calls()["c"]
+        assert call["content"] == [{"type": "text", "text": "a\nb\n"}]
+        assert call["status"] == "failed"
+        return
     ended = {"terminal_exit": {"exit_code": 2, "signal": None, "terminal_id": "c"}}
     agent.update("tool_call_update", toolCallId="c", status="completed", _meta=ended)
     assert [event["text"] for event in agent.host.of("tool_output_delta")] == ["a\n", "b\n"]

@@ -47,8 +47,11 @@ class Content:
 
     def end_turn(self) -> None:
         """Close the tool calls the agent left open: nothing will."""
-        for call in sorted(self._open):
-            self._host.emit("tool_call_update", call=call, status="failed")
+        for call, entry in sorted(self._open.items()):
+            fields: Dict[str, Any] = {"status": "failed"}
+            if entry.output:  # which a person would look for there
+                fields["content"] = [{"type": "text", "text": entry.output}]
+            self._host.emit("tool_call_update", call=call, **fields)
         self._open.clear()
 
     def busy(self) -> bool:
