@@ -56,7 +56,8 @@ ABILITIES = {
     "fork": "fork",
     "adopt": "adopt",
     "cost": "cost",
-    "a dropped stream is an error": "a stream that breaks ends the turn with an error",
+    "dropped stream": "a stream that breaks again and again ends its turn",
+    "text taken back": "text of a broken stream is not told twice",
 }
 CLIS = (
     Cli("claude", "haiku"),
@@ -86,6 +87,8 @@ CLIS = (
                 "goes on after a refusal",
                 "retries told",
                 "error status",
+                "dropped stream",
+                "text taken back",
             }
         ),
     ),
@@ -149,6 +152,7 @@ def _price(path: Path) -> None:
     settings = json.loads(path.read_text())
     for model in settings["provider"]["local"]["models"].values():
         model["cost"] = {"input": 3, "output": 15}
+        model["limit"] = {"context": 200_000, "output": 8_000}  # without it no cost is told
     path.write_text(json.dumps(settings))
 
 

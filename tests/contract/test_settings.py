@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecast_agent.protocol.errors import CodecastError
 from tests.fixtures.live import until
 
 from .conftest import Session
@@ -55,9 +56,21 @@ def test_the_model_outlives_the_process(session: Session) -> None:
     assert name in answered_by(session, f"by the same {session.talk.id}")
 
 
-def test_a_model_that_is_none_leaves_the_session_usable(session: Session) -> None:
-    """Some CLIs refuse it, others find out with the next prompt; a person hears of it."""
-    before = value(session)
-    session.talk.api.call("PATCH", session.talk.path, {"model": before})
+def test_a_model_nobody_knows_is_refused_or_shown_as_set_and_can_be_left(session: Session) -> None:
+    before, nonsense = value(session), "no-such-model-anywhere"
+    refused = False
+    try:
+        session.talk.api.call("PATCH", session.talk.path, {"model": nonsense})
+    except CodecastError as problem:
+        refused = True
+        assert problem.message and problem.hint
+    id = session.prompt("say:by whom?")
+    found = session.talk.wait_prompt(id, "done", "failed")
+    if not refused and found["state"] == "done" and value(session) != nonsense:
+        said = [e["text"] for e in session.events("notice") if e["level"] in ("warning", "error")]
+        assert [text for text in said if nonsense in text], "neither taken nor refused"
+    if found["state"] == "failed":
+        assert session.talk.wait_event("turn_ended", after=session.at)["error"]["message"]
+    switch(session, before)
     session.ask("say:still here")
     assert session.said.endswith("still here")
