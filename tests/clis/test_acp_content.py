@@ -174,3 +174,13 @@ def test_output_told_by_the_raw_result_alone_is_output() -> None:
     raw = {"stdout": "a\n", "exit_code": 0}
     agent.update("tool_call_update", toolCallId="c", status="completed", rawOutput=raw)
     assert agent.host.calls()["c"]["content"] == [{"type": "text", "text": "a\n"}]
+
+
+def test_a_mode_that_an_agent_tells_in_hidden_words_is_told() -> None:
+    modes = [{"id": "default"}, {"id": "plan"}]
+    offered = {"currentModeId": "default", "availableModes": modes}
+    agent = Agent("gemini").start(modes=offered)
+    agent.prompt()
+    agent.text("[MODE_UPDATE] plan")
+    assert agent.host.last("config_option_update")["class"] == "plan"
+    assert agent.host.messages() == []

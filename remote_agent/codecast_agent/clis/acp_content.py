@@ -77,19 +77,13 @@ class Content:
 
     def is_output(self, update: Dict[str, Any]) -> bool:
         """Whether an update is part of a turn (and not of the agent's settings)."""
-        kind = update.get("sessionUpdate")
-        if kind == "tool_call_update":
+        if update.get("sessionUpdate") == "tool_call_update":
             return text_of(update.get("toolCallId")) in self._open
-        return self.is_history(update)
+        return self.is_history(update) and not self._hidden(content_block(update.get("content")))
 
     def is_history(self, update: Dict[str, Any]) -> bool:
         """Whether a replay tells it of a turn that is over."""
-        kind = update.get("sessionUpdate")
-        if kind == "tool_call_update":
-            return True
-        if kind in CHUNKS:
-            return not self._hidden(content_block(update.get("content")))
-        return kind in ("tool_call", "plan")
+        return update.get("sessionUpdate") in (*CHUNKS, "tool_call", "tool_call_update", "plan")
 
     def update(self, update: Dict[str, Any]) -> None:
         """Emit what one update says."""
@@ -126,6 +120,9 @@ class Content:
             )
             return
         if self._hidden(block):
+            words = self._quirks.mode_words
+            if words and block.get("text", "").startswith(words):
+                self._settings.mode_update({"currentModeId": block["text"][len(words) :].strip()})
             return
         message = text_of(update.get("messageId"))
         if message and kind == "agent_thought_chunk":

@@ -23,6 +23,7 @@ class Quirks(NamedTuple):
     arguments: Callable[[Launch], List[str]] = lambda launch: []  # after the command
     env: Dict[str, str] = {}  # where the person has not set it
     hidden: Tuple[str, ...] = ()  # answer text that begins so is the agent talking to itself
+    mode_words: str = ""  # hidden ones that tell its mode, which follows
     tags: Tuple[str, ...] = ()  # around words in a tool's output that are for the model
     reject_ends_turn: bool = False  # a refused permission stops the agent
     environment: Callable[[Launch], Dict[str, str]] = lambda launch: {}  # beyond `env`
@@ -46,6 +47,7 @@ _QUIRKS: Dict[str, Quirks] = {
             "GEMINI_PTY_INFO": "child_process",  # output of commands is told without a terminal
         },
         hidden=("[MODE_UPDATE]", "<session_context>"),
+        mode_words="[MODE_UPDATE] ",
         before_start=gemini_launch.drop_twins,
         before_load=gemini_launch.before_load,
         after_load=gemini_launch.drop_twins,
