@@ -13,7 +13,10 @@ class SessionsHandler(ResourceHandler):
 
     @permit("execute")
     async def post(self) -> None:
-        session = await self.hub.sessions.start(**self.body(), actor=self.actor)
+        body = self.body()
+        if "skills" in body:
+            body["put_skills"] = body.pop("skills")
+        session = await self.hub.sessions.start(**body, actor=self.actor)
         self.answer(session, 201)
 
 

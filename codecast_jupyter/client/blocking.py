@@ -226,6 +226,7 @@ class Client:
         fork: bool = False,
         history: bool = False,
         budget: Mapping[str, float | None] | None = None,
+        skills: bool = True,
     ) -> Session:
         return self._run(
             self.aio.start(
@@ -242,6 +243,7 @@ class Client:
                 fork=fork,
                 history=history,
                 budget=budget,
+                skills=skills,
             )
         )
 

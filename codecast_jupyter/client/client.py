@@ -206,13 +206,15 @@ class AsyncClient:
         fork: bool = False,
         history: bool = False,
         budget: Mapping[str, float | None] | None = None,
+        skills: bool = True,
     ) -> Session:
         """Start a session. The same `id` (a UUID) again is the same session.
 
         `native` is a conversation of `machine_history` to go on with, or to `fork`; `history`
         brings what was said in it. Raises CodecastError("session_in_use") (data: pid, program,
         since; or session, name) while somebody else is in it. `budget` has max_cost (US
-        dollars), max_turns, max_minutes; None lifts a limit of codecast.yaml.
+        dollars), max_turns, max_minutes; None lifts a limit of codecast.yaml. Without
+        `skills` the folder of codecast.yaml is not brought to the project.
         """
         body = {
             "machine": machine,
@@ -228,6 +230,7 @@ class AsyncClient:
             "fork": fork or None,
             "history": history or None,
             "budget": dict(budget) if budget else None,
+            "skills": None if skills else False,
         }
         body = {key: value for key, value in body.items() if value is not None}
         return cast("Session", await self._call("POST", "/sessions", body, again=True))

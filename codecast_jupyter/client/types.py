@@ -157,6 +157,7 @@ class Session(TypedDict, total=False):
     state: State
     last_seq: int
     error: Problem
+    skills: dict[str, Any]  # of a start: {added, same, skipped: [{path, reason}], problem?}
 
 
 class TurnUsage(TypedDict):

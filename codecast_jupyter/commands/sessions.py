@@ -96,6 +96,8 @@ async def start(context: Context, values: Values) -> Result:
         limits = given(values)
         if limits:
             body["budget"] = limits
+        if values["no_skills"]:
+            body["skills"] = False
         text = f"starting {values['cli'] or 'the CLI'} in {directory} on {machine} ..."
         async with waiting(context, text, machine, identity):
             return await context.client.start(
@@ -104,12 +106,24 @@ async def start(context: Context, values: Values) -> Result:
 
     identity = str(uuid.uuid4())
     session = await on_machine(context, machine, create)
-    words = ""
+    words = skills_words(session)
     if now.get("state") != "online" and session.get("delivery") == "stored":
         words = f"{machine} is {now.get('state')}: it starts when the machine returns."
     if values["attach"]:
         return Follow(session, 0, words)
     return Started(session, words)
+
+
+def skills_words(session: Json) -> str:
+    """What became of the person's instructions and skills at a start; empty for nothing."""
+    report = session.get("skills") or {}
+    added, skipped = report.get("added") or [], report.get("skipped") or []
+    words = [f"added {', '.join(added) if len(added) < 4 else f'{len(added)} files'}"] * bool(added)
+    words += [f"skipped {one_line(each['path'])} ({each['reason']})" for each in skipped[:5]]
+    words += [f"skipped {len(skipped) - 5} more"] * (len(skipped) > 5)
+    if report.get("problem"):
+        words.append(str(report["problem"].get("message", "")).rstrip("."))
+    return f"Skills: {'; '.join(words)}." if words else ""
 
 
 async def ls(context: Context, values: Values) -> Result:
@@ -301,6 +315,7 @@ COMMANDS = (
             option("prompt", "the first prompt", short="p", metavar="TEXT"),
             *BUDGET,
             flag("create", "make the directory where it is missing"),
+            flag("no-skills", "leave your instructions and skills out of the project"),
             flag("attach", "watch it right away", short="a"),
         ),
         ("new",),

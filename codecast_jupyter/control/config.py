@@ -14,6 +14,7 @@ reading alone, so a secret from the environment never lands in the file).
       roots: [directories whose files may be fetched, beside the sessions' own]
       rules:
         - {pattern, max_size, offer: ask | auto | never}
+    skills: {directory: a folder here whose instructions and skills go to every project}
 """
 
 from __future__ import annotations
@@ -107,11 +108,19 @@ class FilesConfig:
 
 
 @dataclass(frozen=True)
+class SkillsConfig:
+    """The folder of this computer that holds a person's instructions and skills."""
+
+    directory: str | None = None
+
+
+@dataclass(frozen=True)
 class Config:
     machines: dict[str, MachineConfig] = field(default_factory=dict)
     agents: dict[str, AgentConfig] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
     files: FilesConfig = field(default_factory=FilesConfig)
+    skills: SkillsConfig = field(default_factory=SkillsConfig)
 
 
 # key -> kind; kinds: text, port, list, map, flag, amount, count, or a tuple of the words allowed
@@ -136,7 +145,8 @@ _AGENT: dict[str, Any] = {"command": "list", "env": "map"}
 _DEFAULTS: dict[str, Any] = {"cli": "text", "mode": MODES, "model": "text", **_BUDGET}
 _FILES: dict[str, Any] = {"roots": "list", "rules": "entries"}
 _RULE: dict[str, Any] = {"pattern": "text", "max_size": "size", "offer": OFFERS}
-_TOP = ("machines", "agents", "defaults", "files")
+_SKILLS: dict[str, Any] = {"directory": "text"}
+_TOP = ("machines", "agents", "defaults", "files", "skills")
 _KIND_WORDS = {
     "text": "a text",
     "port": "a port number (1 to 65535)",
@@ -174,7 +184,7 @@ def read(text: str, path: Path) -> Config:
             raise reader.wrong(root["agents"], name, f"{where} has no `command`.", "Give its argv.")
         agents[name] = AgentConfig(**values)
     defaults = Defaults(**reader.fields(root.get("defaults"), _DEFAULTS, "defaults"))
-    return Config(machines, agents, defaults, _files(reader, root))
+    return Config(machines, agents, defaults, _files(reader, root), _skills(reader, root))
 
 
 def _files(reader: _Reader, root: CommentedMap) -> FilesConfig:
@@ -187,6 +197,21 @@ def _files(reader: _Reader, root: CommentedMap) -> FilesConfig:
             raise reader.wrong(root["files"], "rules", f"{where} has no `pattern`.")
         rules.append(FileRule(**rule))
     return FilesConfig(values.get("roots", []), rules)
+
+
+def _skills(reader: _Reader, root: CommentedMap) -> SkillsConfig:
+    directory = reader.fields(root.get("skills"), _SKILLS, "skills").get("directory")
+    if directory is None:
+        return SkillsConfig()
+    path = os.path.expanduser(directory)  # noqa: PTH111 (Path's raises for an unknown user)
+    if not Path(path).is_absolute():
+        raise reader.wrong(
+            root["skills"],
+            "directory",
+            f"skills.directory cannot be `{directory}`.",
+            "Write the whole path, or one that begins with ~/.",
+        )
+    return SkillsConfig(path)
 
 
 def put_machine(path: Path, name: str, values: dict[str, Any]) -> Config:

@@ -30,6 +30,7 @@ from .reconcile import Reconcile
 from .requests import Requests
 from .search import Search
 from .sessions import Sessions
+from .skills import Skills
 from .store import Store
 
 PROGRESS_LENGTH = 200  # characters of a machine's words on what it does
@@ -96,6 +97,7 @@ class Hub:
             self.sessions = Sessions(self)
             self.requests = Requests(self.sessions)
             self.attachments, self.files = Attachments(self), Files(self)
+            self.skills = Skills(self)
             self._search = Search(self.store)
             self._reconcile = Reconcile(self)
         except BaseException:

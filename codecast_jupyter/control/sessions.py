@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from codecast_agent.protocol import budget as budgets
 from codecast_agent.protocol.errors import CodecastError
 
-from . import names, prompts, rows, usage
+from . import names, prompts, rows, skills, usage
 from .actor import Actor
 from .feed import Feed
 from .ingest import state_of
@@ -132,6 +132,7 @@ class Sessions:
         fork: bool = False,
         history: bool = False,
         budget: Mapping[str, Any] | None = None,
+        put_skills: bool = True,
         *,
         actor: Actor,
     ) -> dict[str, Any]:
@@ -139,7 +140,8 @@ class Sessions:
 
         `native` is a conversation of the CLI's own to go on with, or to `fork`; `history` brings
         what was said in it. `budget` (see `protocol.budget`) goes before what codecast.yaml says
-        of each limit; None lifts one.
+        of each limit; None lifts one. `put_skills`: the folder of codecast.yaml is brought to the
+        project first, and the answer has what became of that as `skills`, see `skills.Report`.
 
         Raises CodecastError and then leaves nothing behind: not here and, unless the link
         was lost at the wrong moment (removed when it returns), not on the machine.
@@ -179,6 +181,7 @@ class Sessions:
             "fork": fork,
             "history": history,
             "budget": limits,
+            "put_skills": put_skills,
         }
 
         def job(db: sqlite3.Connection) -> tuple[Found, bool]:
@@ -205,11 +208,12 @@ class Sessions:
                 prompts.add(db, found.num, first, content, actor, now)
             return found, True
 
+        report = None
         async with self._lock(session):
             found, new = await self.store.write(job, durable=True)
             if new or found.delivery == "stored":
-                await self._launch(found)
-        return await self.get(session)
+                report = await self._launch(found)
+        return {**await self.get(session), **({"skills": report} if report else {})}
 
     async def launch_again(self, found: Found) -> None:
         """Start a session whose hub died while it was starting: nobody waits for the answer."""
@@ -220,13 +224,18 @@ class Sessions:
             if row is not None and not row["gone"] and row["delivery"] == "stored":
                 await self._launch(found, keep=True)
 
-    async def _launch(self, found: Found, keep: bool = False) -> None:
+    async def _launch(self, found: Found, keep: bool = False) -> skills.Report | None:
         """Start a stored session on its machine. Raises what keeps it from starting."""
         sent = False
+        report: skills.Report | None = None
 
         async def call(link: Any) -> None:
-            nonlocal sent
+            nonlocal sent, report
             params = await self._start_params(found)
+            if params.pop("put_skills", False):
+                report = report or await self._hub.skills.put(link, found.machine, params)
+                told = skills.notice(report) if report else None
+                params.update({"notices": [told]} if told else {})
             sent = True
             await link.call("session/start", params, timeout=START_LIMIT)
             await self._hub.mirror.follow(link, found.id, found.num)
@@ -240,17 +249,18 @@ class Sessions:
             if error.code not in AWAY:
                 await self.store.write(partial(_failed, found.num, error), durable=True)
                 self.feed.changed(("session", found.id))
-            return
+            return None
         finally:
             self._hub.progress(found.machine, found.id, "")
         there = await self.store.write(lambda db: _started(db, found.num), durable=True)
         if not there:  # destroyed while it was starting
             await self._hub.outbox.discard(found)
-            return
+            return None
         self._hub.keep(found.machine)
         self.feed.changed(("session", found.id))
         self._hub.tell("created", {"session": found.id, "machine": found.machine})
         self._hub.outbox.kick(found.id)
+        return report
 
     @contextlib.asynccontextmanager
     async def _lock(self, session: str) -> AsyncIterator[None]:

@@ -15,7 +15,7 @@ import traceback
 from functools import partial
 from typing import Any, Callable, Dict, NoReturn, Optional
 
-from . import files, host, starting, system
+from . import files, host, skills, starting, system
 from .helper import Helper
 from .journal import bounds
 from .links import LOST, Link
@@ -76,6 +76,7 @@ class Relay:
             "session/ack": self._ack,
             **host.methods(self._loop, self._registry, login, self._progress),
             **files.methods(self._loop, self._registry),
+            **skills.methods(self._loop),
         }
         for verb in FORWARDED:
             self._methods["session/" + verb] = partial(self._forward, verb)

@@ -219,6 +219,11 @@ class Session:
             self.scribe.record(
                 {"type": "session_state", "state": "starting", "resumed": self._resumed}
             )
+        for each in self.meta.get("notices") or ():
+            level = "warning" if each.get("level") == "warning" else "info"
+            self.scribe.record({"type": "notice", "level": level, "text": each["text"]})
+        if self.meta.pop("notices", None):
+            self.remember()
         self.life.start(self.meta.get("command"), dict(self.meta.get("env") or {}))
 
     def adapter_for(self, argv: List[str], env: Dict[str, str]) -> Tuple[Adapter, Launch]:

@@ -89,6 +89,9 @@ def read_meta(params: Params) -> "Tuple[Meta, List[str]]":
         "budget": limits,
         "created": time.time(),
     }
+    notices = params.get("notices")
+    if _strings([n.get("text") for n in notices or () if isinstance(n, dict)]) and notices:
+        meta["notices"] = [n for n in notices if isinstance(n, dict)]
     for name in ("model", "native", "name", "owner"):
         meta[name] = params.get(name)
     for name in ("fork", "history"):
