@@ -88,7 +88,7 @@ def test_what_was_spent_and_reached_outlives_cli_and_supervisor(
     assert talk.state_of(waiting) == "queued"
     assert [e.data["state"] for e in talk.feed.of("session_state")].count("ready") == 1
     talk.call("set_budget", budget={"max_cost": 1.2})  # not enough
-    assert talk.feed.of("budget_reached")[-1].data["max"] == 1.2
+    talk.feed.wait("budget_reached", max=1.2)
     assert talk.state_of(waiting) == "queued"
     talk.call("set_budget", budget={"max_cost": 3})
     assert talk.ended(waiting) == "done"

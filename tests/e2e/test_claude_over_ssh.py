@@ -72,7 +72,7 @@ def play(talk: Talk, cwd: Path, at: At | None = None) -> str:
 def run(world: World, model: Model, cwd: Path, at: At | None = None) -> Run:
     """Play it before a watcher; what it saw is what is stored, whole, and by one process."""
     talk = world.talk(cwd, "claude", mode="ask")
-    pid = talk.state["pid"]
+    pid = until(lambda: talk.state["pid"], "the CLI's process is told")
     with Watcher(talk) as watcher:
         id = play(talk, cwd, at)
         stored = talk.events()
