@@ -97,7 +97,7 @@ class Transcript:
                 "message": message,
                 "uuid": id,
                 "timestamp": TIME % (len(self.lines) % 60),
-                "cwd": "/work/x",
+                "cwd": "/srv/x",
                 "sessionId": NATIVE,
                 **more,
             }
@@ -271,7 +271,7 @@ def test_a_note_of_life_counts_only_for_its_own_process(tmp_path: Path) -> None:
 
 def rollout(home: Path, lines: list[Json], **meta: Any) -> Path:
     name = f"rollout-2025-09-01T10-00-00-{NATIVE}.jsonl"
-    about = {"id": NATIVE, "timestamp": TIME % 0, "cwd": "/work/x", "cli_version": "0.30.0", **meta}
+    about = {"id": NATIVE, "timestamp": TIME % 0, "cwd": "/srv/x", "cli_version": "0.30.0", **meta}
     head = {"timestamp": TIME % 0, "type": "session_meta", "payload": about}
     return write(home / ".codex" / "sessions" / "2025" / "09" / "01" / name, [head, *lines])
 
@@ -310,7 +310,7 @@ def test_a_rollout_of_an_older_codex(tmp_path: Path) -> None:
             ),
             entry("response_item", type="function_call_output", call_id="c", output=output),
             *again[2:],
-            entry("turn_context", cwd="/work/x"),
+            entry("turn_context", cwd="/srv/x"),
             *again,
             entry("response_item", type="function_call", name="shell", arguments="{", call_id="d"),
             entry("event_msg", type="turn_aborted", reason="interrupted"),
@@ -328,7 +328,7 @@ def test_a_rollout_of_an_older_codex(tmp_path: Path) -> None:
         "d  failed: []",
     ]
     one = found(tmp_path, "codex")
-    assert (one.title, one.cwd) == ("list", "/work/x")
+    assert (one.title, one.cwd) == ("list", "/srv/x")
 
 
 def test_a_sub_agents_thread_is_no_conversation(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def chat(home: Path, lines: list[Json], minute: str = "2026-11-21T00-48", **more
     project = home / ".gemini" / "tmp" / "x"
     head = {"sessionId": NATIVE, "startTime": TIME % 0, "kind": "main", **more}
     path = write(project / "chats" / f"session-{minute}-{NATIVE[:8]}.jsonl", [head, *lines])
-    (project / ".project_root").write_text("/work/x")
+    (project / ".project_root").write_text("/srv/x")
     return path
 
 
@@ -387,7 +387,7 @@ def test_the_last_version_of_each_message_counts_and_what_was_rewound_does_not(
         "notice: Request cancelled.",
         "user: again\n(with 1 attached)",
     ]
-    assert found(tmp_path, "gemini").cwd == "/work/x"
+    assert found(tmp_path, "gemini").cwd == "/srv/x"
 
 
 def test_a_resumed_gemini_session_is_one_conversation(tmp_path: Path) -> None:
@@ -417,7 +417,7 @@ def database(home: Path, parts: list[tuple[str, Json]], **session: Any) -> Path:
     row = {
         "id": "ses_1",
         "parent": None,
-        "directory": "/work/x",
+        "directory": "/srv/x",
         "title": "New session - 2026",
         **session,
     }
