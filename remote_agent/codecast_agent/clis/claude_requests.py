@@ -12,6 +12,7 @@ from . import claude_tools as tools
 from .contract import Answer, Host
 from .forms import Form
 from .lines import many, obj, text_of
+from .options import chosen
 
 REFUSED = "The user does not want this. Do not try it another way; ask what to do instead."
 READS_ONLY = "Nothing is changed in plan mode. Propose it as a part of the plan."
@@ -147,7 +148,7 @@ class Requests:
         fields.update(kind="permission", title=title, tool_kind=tools.kind(name), options=options)
 
         def build(answer: Answer) -> Dict[str, Any]:
-            option = _option(answer, options)
+            option = chosen(answer, options)
             if option == "reject_once":
                 return {"behavior": "deny", "message": answer.message or REFUSED}
             response: Dict[str, Any] = {"behavior": "allow", "updatedInput": given}
@@ -180,7 +181,7 @@ class Requests:
         )
 
         def build(answer: Answer) -> Dict[str, Any]:
-            option = _option(answer, options)
+            option = chosen(answer, options)
             if option == "reject_once":
                 return {"behavior": "deny", "message": answer.message or "Keep planning."}
             response: Dict[str, Any] = {"behavior": "allow", "updatedInput": given}
@@ -230,17 +231,6 @@ class Requests:
             return {"behavior": "allow", "updatedInput": {**given, "answers": answers}}
 
         return build
-
-
-def _option(answer: Answer, options: List[Dict[str, Any]]) -> str:
-    if answer.option is None and answer.declined:
-        return "reject_once"
-    ids = [option["id"] for option in options]
-    if answer.option not in ids:
-        raise CodecastError(
-            "bad_request", "There is no option %r." % answer.option, "Choose: " + ", ".join(ids)
-        )
-    return str(answer.option)
 
 
 def _suppressed(asked: Dict[str, Any], suggestion: Dict[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from .codex_content import Content
 from .contract import Answer, Host
 from .forms import Form
 from .lines import first_line, many, obj, present, text_of
+from .options import chosen
 from .places import within
 
 SESSION = "this session"
@@ -268,7 +269,7 @@ class Requests:
         ]
 
         def build(answer: Answer) -> Dict[str, Any]:
-            option = _option(answer, options)
+            option = chosen(answer, options)
             if option == "reject_once":
                 return {"permissions": {}, "scope": "turn"}
             scope = "session" if option == "allow_session" else "turn"
@@ -377,7 +378,7 @@ class Requests:
         ]
 
         def build(answer: Answer) -> Dict[str, Any]:
-            option = _option(answer, options)
+            option = chosen(answer, options)
             if option == "allow_session":
                 self._consented.add(rule)
             return {"action": "decline"} if option == "reject_once" else YES
@@ -406,20 +407,9 @@ def _refusals(options: List[Dict[str, Any]], decisions: Dict[str, Any]) -> None:
 
 def _deciding(options: List[Dict[str, Any]], decisions: Dict[str, Any]) -> Build:
     def build(answer: Answer) -> Dict[str, Any]:
-        return {"decision": decisions[_option(answer, options)]}
+        return {"decision": decisions[chosen(answer, options)]}
 
     return build
-
-
-def _option(answer: Answer, options: List[Dict[str, Any]]) -> str:
-    if answer.option is None and answer.declined:
-        return "reject_once"
-    ids = [option["id"] for option in options]
-    if answer.option not in ids:
-        raise CodecastError(
-            "bad_request", "There is no option %r." % answer.option, "Choose: " + ", ".join(ids)
-        )
-    return str(answer.option)
 
 
 def _permission_text(wanted: Dict[str, Any]) -> str:
