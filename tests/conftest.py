@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,14 @@ pytest_plugins = ("pytest_jupyter.jupyter_server",)
 def pytest_configure() -> None:
     """A run that is terminated ends as by Ctrl-C: servers, sshd and namespaces are taken down."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_leaks_out_of_a_module() -> Iterator[None]:
+    """What was left open, in a cycle of references too, fails a test of the module that left it
+    and not whichever runs when the collector comes by."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
