@@ -31,7 +31,7 @@ CLIS = ROOT / "tests" / "clis_lock"
 OLDEST_PYTHON = (3, 10)
 OLDEST_NODE = 20
 TRIES = 3
-EXTRAS = "[test,dev]"
+EXTRAS = "[test,dev,bench]"
 
 # program -> Debian package that brings it
 PROGRAMS = {
