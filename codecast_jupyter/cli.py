@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from codecast_agent.protocol.errors import CodecastError
 
+    from .commands.parsing import Parsed
     from .commands.results import Result
-    from .shell.parser import Parsed
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def _run(words: list[str]) -> int:
 
     from codecast_agent.protocol.errors import CodecastError
 
-    from .shell.parser import parse
+    from .commands.parsing import parse
 
     json = "--json" in words
     try:

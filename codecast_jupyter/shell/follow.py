@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..commands.context import Context
-    from .parser import Parsed
+    from ..commands.parsing import Parsed
 
 
 def first(follow: Follow) -> int:

@@ -11,8 +11,8 @@ from rich.console import Console
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands import completion, results
 from codecast_jupyter.commands.context import Context
+from codecast_jupyter.commands.parsing import parse
 from codecast_jupyter.commands.render import markdown, terminal
-from codecast_jupyter.shell.parser import parse
 from tests.commands.fakes import FakeClient
 
 

@@ -13,11 +13,11 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter import cli, serving
 from codecast_jupyter.commands import results, sessions
 from codecast_jupyter.commands.context import Context
+from codecast_jupyter.commands.parsing import parse
 from codecast_jupyter.commands.render import markdown, terminal
 from codecast_jupyter.commands.sessions import place
 from codecast_jupyter.commands.table import TABLE
 from codecast_jupyter.shell import ask
-from codecast_jupyter.shell.parser import parse
 
 from .fakes import FakeClient
 

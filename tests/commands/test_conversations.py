@@ -11,8 +11,8 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands import results
 from codecast_jupyter.commands.completion import candidates
 from codecast_jupyter.commands.context import Context
+from codecast_jupyter.commands.parsing import parse
 from codecast_jupyter.commands.render import markdown, terminal
-from codecast_jupyter.shell.parser import parse
 
 from .fakes import FakeClient
 

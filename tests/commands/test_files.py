@@ -11,7 +11,7 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands import results
 from codecast_jupyter.commands.completion import candidates
 from codecast_jupyter.commands.context import Context
-from codecast_jupyter.shell.parser import parse
+from codecast_jupyter.commands.parsing import parse
 
 from .fakes import FakeClient
 

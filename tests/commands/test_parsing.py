@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from codecast_agent.protocol.errors import CodecastError
-from codecast_jupyter.shell.parser import parse
+from codecast_jupyter.commands.parsing import parse
 
 
 @pytest.mark.parametrize(

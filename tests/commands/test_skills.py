@@ -1,7 +1,7 @@
 """What became of a person's skills is said at the start."""
 
+from codecast_jupyter.commands.parsing import parse
 from codecast_jupyter.commands.sessions import skills_words
-from codecast_jupyter.shell.parser import parse
 
 
 def test_added_and_skipped_are_told() -> None:

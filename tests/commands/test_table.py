@@ -8,9 +8,9 @@ import pytest
 
 from codecast_jupyter.commands import results
 from codecast_jupyter.commands.completion import SOURCES
+from codecast_jupyter.commands.parsing import parse
 from codecast_jupyter.commands.render import markdown, terminal
 from codecast_jupyter.commands.table import TABLE, Command, describe, find, names, nearest, split
-from codecast_jupyter.shell.parser import parse
 
 COMMANDS = list(TABLE)
 

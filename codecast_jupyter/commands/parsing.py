@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from codecast_agent.protocol.errors import CodecastError
 
-from ..commands.table import TABLE, Argument, Command, Values, names, nearest, split
+from .table import TABLE, Argument, Command, Values, names, nearest, split
 
 
 class Parsed(NamedTuple):
