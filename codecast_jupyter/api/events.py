@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,9 @@ class EventsHandler(ResourceHandler):
         query = self.query()
         id = (await self.hub.sessions.get(session))["id"]
         types = set(query.get("types", ()))
-        if "text/event-stream" in self.request.headers.get("Accept", ""):
+        if "before" in query:
+            await self.page_before(id, query, types)
+        elif "text/event-stream" in self.request.headers.get("Accept", ""):
             await self.stream(id, self.last_event_id(query.get("after", 0)), types)
         else:
             await self.page(id, query.get("after", 0), query.get("limit", PAGE), types)
@@ -71,8 +74,18 @@ class EventsHandler(ResourceHandler):
                             size += len(parts[-1])
                     if cursor >= last or len(parts) == limit or size > PAGE_BYTES:
                         break
-        more = "true" if cursor < last else "false"
-        self.finish(f'{{"events":[{",".join(parts)}],"last_seq":{last},"more":{more}}}')
+        self.finish(page_of(parts, last, cursor < last))
+
+    async def page_before(self, session: str, query: dict[str, Any], types: set[str]) -> None:
+        """The way back through a long session, for who has begun at its end."""
+        if "after" in query:
+            raise CodecastError(
+                "bad_request", "A page is after an event or before one.", data={"field": "before"}
+            )
+        last = (await self.hub.sessions.get(session))["last_seq"]
+        limit = query.get("limit", PAGE)
+        rows, more = await self.hub.feed.before(session, query["before"], limit, PAGE_BYTES, types)
+        self.finish(page_of([row.text() for row in rows], last, more))
 
     async def stream(self, session: str, after: int, types: set[str]) -> None:
         self.set_header("Content-Type", "text/event-stream")
@@ -101,6 +114,11 @@ class EventsHandler(ResourceHandler):
         if self._headers_written:  # the end of a stream: its type has been said
             kwargs["set_content_type"] = "text/event-stream"
         return super().finish(*args, **kwargs)
+
+
+def page_of(events: list[str], last: int, more: bool) -> str:
+    """An `EventPage` of events that are JSON already."""
+    return f'{{"events":[{",".join(events)}],"last_seq":{last},"more":{json.dumps(more)}}}'
 
 
 async def with_keep_alive(

@@ -57,9 +57,7 @@ class StreamHandler(CodecastHandler, WebSocketHandler):
                 return
             session = (await self.hub.sessions.get(frame["session"]))["id"]
             if frame["type"] == "subscribe":
-                await self.replace(
-                    session, self.follow(session, frame["session"], frame.get("after", 0))
-                )
+                await self.replace(session, self.follow(session, frame))
             else:
                 await self.drop(session)
                 await self.send({"type": "unsubscribed", "session": session})
@@ -68,21 +66,23 @@ class StreamHandler(CodecastHandler, WebSocketHandler):
         except Exception as error:
             await self.fail(error, called)
 
-    async def follow(self, session: str, requested: str, after: int) -> None:
-        """Send the events of a session after a cursor, now and as they come."""
-        async with closing(self.hub.feed.subscribe_rows(session, after)) as batches:
-            await self.send(
-                {
-                    "type": "subscribed",
-                    "session": session,
-                    "requested": requested,
-                    "after": after,
-                    "last_seq": (await self.hub.sessions.get(session))["last_seq"],
-                }
-            )
+    async def follow(self, session: str, frame: dict[str, Any]) -> None:
+        """Send the events of a session after a cursor, now and as they come.
+
+        Who asks for the `last` events alone is told the state that all of them make.
+        """
+        found = await self.hub.sessions.get(session)
+        last = found["last_seq"]
+        begin: dict[str, Any] = {"after": frame.get("after", 0), "last_seq": last}
+        if "last" in frame:
+            begin = {"after": max(0, last - frame["last"]), "last_seq": last}
+            begin["state"] = found["state"]
+        async with closing(self.hub.feed.subscribe_rows(session, begin["after"])) as batches:
+            told = {"type": "subscribed", "session": session, "requested": frame["session"]}
+            await self.send({**told, **begin})
             async for rows in batches:
-                for frame in frames(session, rows):
-                    await self.write_message(frame)
+                for text in frames(session, rows):
+                    await self.write_message(text)
         try:
             await self.hub.sessions.get(session)
         except CodecastError:

@@ -124,6 +124,19 @@ class Feed:
 
         return await self._store.read(job)
 
+    async def before(
+        self, session: str, before: int, limit: int, most: int, types: set[str] | None = None
+    ) -> tuple[list[Row], bool]:
+        """Stored events that come before one, the nearest `limit` or those that make up `most`
+        bytes, in their order; and whether older ones exist. Raises CodecastError("not_found").
+        """
+
+        def job(db: sqlite3.Connection) -> tuple[list[Row], bool]:
+            num, _ = _place(db, session)
+            return _back(db, num, before, limit, most, types or set())
+
+        return await self._store.read(job)
+
     async def heads(self, session: str, limit: float) -> AsyncIterator[int]:
         """The last seq now and whenever it moves, for `limit` seconds at most."""
         topic = await self._enter(session)
@@ -255,13 +268,33 @@ def read(session: int, after: int, db: sqlite3.Connection, limit: int = BATCH) -
     return rows
 
 
+def _back(
+    db: sqlite3.Connection, session: int, before: int, limit: int, most: int, types: set[str]
+) -> tuple[list[Row], bool]:
+    rows: list[Row] = []
+    size = 0
+    for found in db.execute(
+        "SELECT session, seq, time, type, body FROM events WHERE session = ? AND seq < ?"
+        f"{_of(types)} ORDER BY seq DESC LIMIT ?",
+        (session, before, *sorted(types), limit + 1),
+    ):
+        if len(rows) == limit or size > most:
+            return rows[::-1], True
+        rows.append(Row(*found))
+        size += len(found[4])
+    return rows[::-1], False
+
+
+def _of(types: set[str] | None) -> str:
+    return f" AND type IN ({','.join('?' * len(types))})" if types else ""
+
+
 def _page(
     db: sqlite3.Connection, session: int, after: int, limit: int, types: set[str] | None
 ) -> list[Row]:
-    chosen = f" AND type IN ({','.join('?' * len(types))})" if types else ""
     found = db.execute(
         "SELECT session, seq, time, type, body FROM events WHERE session = ? AND seq > ?"
-        f"{chosen} ORDER BY seq LIMIT ?",
+        f"{_of(types)} ORDER BY seq LIMIT ?",
         (session, after, *sorted(types or ()), limit),
     )
     return [Row(*row) for row in found]

@@ -222,6 +222,16 @@ async def test_events_come_in_pages(api: Api, session: Json, hub: FakeHub) -> No
     assert [event["type"] for event in page["events"]] == ["turn_started", "turn_ended"]
     page = (await api("GET", route, query={"after": "9999"}, session="first")).json
     assert page == {"events": [], "last_seq": len(log.events), "more": False}
+    back: list[int] = []
+    more = True
+    while more:
+        query = {"before": str(back[0] if back else len(log.events) + 1), "limit": "70"}
+        page = (await api("GET", route, query=query, session="first")).json
+        back[:0] = [event["seq"] for event in page["events"]]
+        more = page["more"]
+    assert back == seqs
+    both = await api("GET", route, query={"before": "9", "after": "1"}, session="first")
+    assert (both.code, both.json["data"]) == (400, {"field": "before"})
 
 
 async def test_a_path_that_is_none_says_so_in_json(api: Api, jp_fetch: Any) -> None:

@@ -37,6 +37,24 @@ async def test_events_follow_from_the_beginning_and_live(
     socket.close()
 
 
+async def test_a_page_that_begins_at_the_end_is_told_what_came_before(
+    api: Api, session: Json, connect: Any, hub: FakeHub
+) -> None:
+    await api("POST", PROMPTS, {"text": "say 300"}, session="first")
+    log = hub.sessions.log("first")
+    await eventually(lambda: log.state["turns"] == 1 and not log.state["prompts"])
+    socket: Socket = await connect()
+    await socket.send(type="subscribe", session="first", last=10)
+    told = await socket.receive()
+    assert (told["after"], told["last_seq"]) == (len(log.events) - 10, len(log.events))
+    assert told["state"]["turns"] == 1
+    events = await socket.events("turn_ended")
+    assert seqs(events) == list(range(told["after"] + 1, told["after"] + 1 + len(events)))
+    await socket.send(type="subscribe", session="first", last=9999)
+    assert (await socket.receive())["after"] == 0
+    socket.close()
+
+
 async def test_two_sockets_and_a_return_from_a_cursor(
     api: Api, session: Json, connect: Any
 ) -> None:

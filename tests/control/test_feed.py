@@ -65,6 +65,24 @@ async def test_a_reader_who_comes_back_goes_on_where_it_was(hub, machine):
     assert seqs == list(range(1, journal.last + 1))
 
 
+async def test_the_way_back_has_every_event_once_whatever_the_size_of_a_page(hub, machine):
+    session, journal = await start(hub, machine)
+    chat(journal, 100)
+    await read_until(hub, session, 0, journal.last)
+    for limit, most in ((7, 1 << 20), (500, 300), (500, 1 << 20)):
+        seqs, more = [], True
+        while more:
+            before = seqs[0] if seqs else journal.last + 1
+            page, more = await hub.feed.before(session, before, limit, most)
+            assert 0 < len(page) <= limit
+            seqs[:0] = [row.seq for row in page]
+        assert seqs == list(range(1, journal.last + 1))
+    page, more = await hub.feed.before(session, 50, 2, 1 << 20, {"session_state"})
+    assert ({row.type for row in page}, more) == ({"session_state"}, False)
+    with pytest.raises(CodecastError, match="no session"):
+        await hub.feed.before("nobody", 1, 1, 1)
+
+
 async def test_stored_text_and_events_are_the_same(hub, machine):
     session, journal = await start(hub, machine)
     chat(journal, 20)
