@@ -15,12 +15,12 @@ reading alone, so a secret from the environment never lands in the file).
       rules:
         - {pattern, max_size, offer: ask | auto | never}
     skills: {directory: a folder here whose instructions and skills go to every project}
+    bots: read by `codecast bots` itself
 """
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
 import os
 import re
@@ -29,17 +29,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
 
 from codecast_agent.protocol.errors import CodecastError
+
+from ..strict_yaml import Reader, text, yaml
 
 MODES = ("auto", "code", "plan", "ask")
 PIPES = ("auto", "asyncssh", "openssh")
 OFFERS = ("ask", "auto", "never")
-
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 def default_path() -> Path:
@@ -146,18 +144,7 @@ _DEFAULTS: dict[str, Any] = {"cli": "text", "mode": MODES, "model": "text", **_B
 _FILES: dict[str, Any] = {"roots": "list", "rules": "entries"}
 _RULE: dict[str, Any] = {"pattern": "text", "max_size": "size", "offer": OFFERS}
 _SKILLS: dict[str, Any] = {"directory": "text"}
-_TOP = ("machines", "agents", "defaults", "files", "skills")
-_KIND_WORDS = {
-    "text": "a text",
-    "port": "a port number (1 to 65535)",
-    "list": "a list of texts",
-    "map": "names with texts",
-    "flag": "true or false",
-    "size": "a size in bytes, or with a unit (10 MB)",
-    "entries": "a list of settings",
-    "amount": "a number above 0",
-    "count": "a whole number above 0",
-}
+_TOP = ("machines", "agents", "defaults", "files", "skills", "bots")
 
 
 def load(path: Path) -> Config:
@@ -165,13 +152,13 @@ def load(path: Path) -> Config:
 
     Raises CodecastError `bad_request` that names file, line and key.
     """
-    return read(_text(path), path)
+    return read(text(path), path)
 
 
-def read(text: str, path: Path) -> Config:
+def read(source: str, path: Path) -> Config:
     """`load` for text; `path` is for the error messages."""
-    reader = _Reader(path)
-    root = reader.parse(text)
+    reader = Reader(path, _TOP)
+    root = reader.parse(source)
     reader.keys(root, _TOP, "the file")
     machines: dict[str, MachineConfig] = {}
     for name, entry, where in reader.entries(root, "machines"):
@@ -187,7 +174,7 @@ def read(text: str, path: Path) -> Config:
     return Config(machines, agents, defaults, _files(reader, root), _skills(reader, root))
 
 
-def _files(reader: _Reader, root: CommentedMap) -> FilesConfig:
+def _files(reader: Reader, root: CommentedMap) -> FilesConfig:
     values = reader.fields(root.get("files"), _FILES, "files")
     rules = []
     for number, entry in enumerate(values.get("rules", []), 1):
@@ -199,7 +186,7 @@ def _files(reader: _Reader, root: CommentedMap) -> FilesConfig:
     return FilesConfig(values.get("roots", []), rules)
 
 
-def _skills(reader: _Reader, root: CommentedMap) -> SkillsConfig:
+def _skills(reader: Reader, root: CommentedMap) -> SkillsConfig:
     directory = reader.fields(root.get("skills"), _SKILLS, "skills").get("directory")
     if directory is None:
         return SkillsConfig()
@@ -220,7 +207,7 @@ def put_machine(path: Path, name: str, values: dict[str, Any]) -> Config:
     Nothing is written when the result would not be valid.
     """
     _check_name(name, path)
-    root = _Reader(path).parse(_text(path))
+    root = Reader(path, _TOP).parse(text(path))
     machines = root.get("machines")
     if machines is None:
         machines = root["machines"] = CommentedMap()
@@ -237,7 +224,7 @@ def put_machine(path: Path, name: str, values: dict[str, Any]) -> Config:
 
 def remove_machine(path: Path, name: str) -> bool:
     """Whether the file had such a machine, which is now gone from it."""
-    root = _Reader(path).parse(_text(path))
+    root = Reader(path, _TOP).parse(text(path))
     machines = root.get("machines")
     if not machines or name not in machines:
         return False
@@ -246,28 +233,9 @@ def remove_machine(path: Path, name: str) -> bool:
     return True
 
 
-def _yaml() -> YAML:
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise CodecastError(
-            "bad_request", f"{path} cannot be read.", "Check its owner and mode.", str(error)
-        ) from None
-
-
 def _store(path: Path, root: CommentedMap) -> Config:
     out = io.StringIO()
-    _yaml().dump(root, out)
+    yaml().dump(root, out)
     config = read(out.getvalue(), path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -292,14 +260,6 @@ def _store(path: Path, root: CommentedMap) -> Config:
     return config
 
 
-def _bytes(value: Any) -> int | None:
-    """`10485760`, `10 MB`, `1.5G`; None when it is no size."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMG]?)i?[bB]?", str(value).strip())
-    if match is None or isinstance(value, bool):
-        return None
-    return int(float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " "))
-
-
 def _check_name(name: str, path: Path) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@:+-]*", name):
         raise CodecastError(
@@ -308,156 +268,3 @@ def _check_name(name: str, path: Path) -> None:
             "Letters, digits and . _ - @ : + are allowed; it begins with a letter or digit.",
             str(path),
         )
-
-
-def _amount(value: Any, whole: bool) -> float | None:
-    """A number above 0, also one that came as text from a variable; None for what is none."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, TypeError):
-        return None
-    if not 0 < number < float("inf") or (whole and number != int(number)):
-        return None
-    return int(number) if whole else number
-
-
-class _Reader:
-    """Turns the tree into typed values and every mistake into a sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def parse(self, text: str) -> CommentedMap:
-        try:
-            root = _yaml().load(text)
-        except YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f"line {mark.line + 1}: " if mark is not None else ""
-            problem = getattr(error, "problem", None) or str(error)
-            raise CodecastError(
-                "bad_request",
-                f"{self.path}, {line}{problem}",
-                "The file is not valid YAML there.",
-                str(error),
-            ) from None
-        if root is None:
-            root = CommentedMap()
-            if text.strip():  # only comments: keep them
-                root.yaml_set_start_comment(
-                    "\n".join(line.lstrip("# ") for line in text.strip().splitlines())
-                )
-        if not isinstance(root, CommentedMap):
-            raise CodecastError(
-                "bad_request",
-                f"{self.path} holds no mapping.",
-                f"Its keys are {', '.join(_TOP)}.",
-            )
-        return root
-
-    def wrong(self, parent: Any, key: Any, message: str, hint: str = "") -> CodecastError:
-        line = ""
-        with contextlib.suppress(AttributeError, KeyError, TypeError):
-            line = f", line {parent.lc.key(key)[0] + 1}"
-        return CodecastError(
-            "bad_request", f"{self.path}{line}: {message}", hint, data={"key": str(key)}
-        )
-
-    def keys(self, value: CommentedMap, allowed: Any, where: str) -> None:
-        for key in value:
-            if key not in allowed:
-                near = difflib.get_close_matches(str(key), list(allowed), 1, 0.5)
-                meant = f"Did you mean `{near[0]}`? " if near else ""
-                raise self.wrong(
-                    value,
-                    key,
-                    f"`{key}` is no key of {where}.",
-                    f"{meant}Its keys are {', '.join(allowed)}.",
-                )
-
-    def entries(self, root: CommentedMap, key: str) -> list[tuple[str, Any, str]]:
-        value = root.get(key)
-        if value is None:
-            return []
-        if not isinstance(value, CommentedMap):
-            raise self.wrong(root, key, f"`{key}` must hold names with their settings.")
-        return [(str(name), entry, f"{key}.{name}") for name, entry in value.items()]
-
-    def fields(self, value: Any, kinds: dict[str, Any], where: str) -> dict[str, Any]:
-        if value is None:
-            return {}
-        if not isinstance(value, CommentedMap):
-            raise CodecastError(
-                "bad_request",
-                f"{self.path}: {where} must hold settings.",
-                f"Its keys are {', '.join(kinds)}.",
-            )
-        self.keys(value, kinds, where)
-        out: dict[str, Any] = {}
-        for key, item in value.items():
-            if item is None:
-                continue
-            found = self._value(value, key, item, kinds[key], where)
-            out[key] = found
-        return out
-
-    def _value(self, parent: Any, key: str, item: Any, kind: Any, where: str) -> Any:
-        expanded = self._expand(parent, key, item)
-        if isinstance(kind, tuple):
-            if expanded in kind:
-                return str(expanded)
-            near = difflib.get_close_matches(str(expanded), kind, 1)
-            meant = f"Did you mean `{near[0]}`? " if near else ""
-            raise self.wrong(
-                parent,
-                key,
-                f"{where}.{key} cannot be `{expanded}`.",
-                f"{meant}It is one of {', '.join(kind)}.",
-            )
-        fits: Any = None
-        if kind == "text" and isinstance(expanded, (str, int, float)):
-            fits = None if isinstance(expanded, bool) else str(expanded)
-        elif kind == "port":
-            with contextlib.suppress(ValueError, TypeError):
-                number = int(expanded)
-                fits = number if 0 < number < 65536 and not isinstance(expanded, bool) else None
-        elif kind in ("amount", "count"):
-            fits = _amount(expanded, whole=kind == "count")
-        elif kind == "size":
-            fits = _bytes(expanded)
-        elif kind == "entries" and isinstance(item, list):
-            fits = item
-        elif kind == "flag" and isinstance(expanded, bool):
-            fits = expanded
-        elif kind == "list" and isinstance(expanded, list):
-            plain = all(isinstance(part, (str, int, float)) for part in expanded)
-            fits = [str(part) for part in expanded] if plain else None
-        elif kind == "map" and isinstance(expanded, dict):
-            plain = all(isinstance(part, (str, int, float)) for part in expanded.values())
-            fits = {str(k): str(v) for k, v in expanded.items()} if plain else None
-        if fits is None:
-            raise self.wrong(parent, key, f"{where}.{key} must be {_KIND_WORDS[kind]}.")
-        return fits
-
-    def _expand(self, parent: Any, key: str, value: Any) -> Any:
-        if isinstance(value, str):
-
-            def variable(match: re.Match[str]) -> str:
-                found = os.environ.get(match[1], match[2])
-                if found is None:
-                    raise self.wrong(
-                        parent,
-                        key,
-                        f"`{key}` uses ${{{match[1]}}}, which is not set.",
-                        f"Set {match[1]} where the server runs, or write"
-                        f" ${{{match[1]}:-a default}}.",
-                    )
-                return found
-
-            return _VARIABLE.sub(variable, value)
-        if isinstance(value, list):
-            return [self._expand(parent, key, item) for item in value]
-        if isinstance(value, dict):
-            return {name: self._expand(parent, key, item) for name, item in value.items()}
-        return value
