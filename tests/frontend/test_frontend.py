@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -23,6 +24,17 @@ def test_typescript_types_are_those_of_the_vocabulary() -> None:
     script = LABEXTENSION / "scripts" / "generate_types.py"
     done = subprocess.run([sys.executable, script, "--check"])
     assert done.returncode == 0, f"run: python {script}"
+
+
+def test_typescript_types_are_those_of_the_api(tmp_path: Path) -> None:
+    made = tmp_path / "api.gen.ts"
+    script = json.loads((LABEXTENSION / "package.json").read_text())["scripts"]["types"]
+    program, *arguments, _ = script.split()
+    command = [f"node_modules/.bin/{program}", *arguments, str(made)]
+    done = subprocess.run(command, cwd=LABEXTENSION, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    there = (LABEXTENSION / script.split()[-1]).read_text()
+    assert made.read_text() == there, "run in labextension: jlpm types"
 
 
 @pytest.mark.parametrize(

@@ -1,87 +1,75 @@
-/** The objects of the API; `codecast_jupyter/api/openapi.yaml` describes every field. */
-import { IContent, IProblem, IRequestOpenedEvent, SessionEvent } from '../model/events.gen';
+/**
+ * The objects of the API, from `openapi.yaml` by way of `api.gen.ts` (`jlpm types`).
+ *
+ * What the file leaves open (a state, a block of content) is what the events' vocabulary says.
+ */
+import { IContent, IOption, IProblem, IQuestion, SessionEvent } from '../model/events.gen';
+import { IRequestOpenedEvent } from '../model/events.gen';
 import { ISessionState } from '../model/state';
+import { components } from './api.gen';
 
-export interface IMachine {
-  name: string;
-  kind: 'local' | 'ssh';
-  source: string;
-  host?: string | null;
-  user?: string | null;
-  port?: number | null;
-  state: 'offline' | 'connecting' | 'online' | 'reconnecting' | 'failed';
-  error?: IProblem | null;
-  /** What is being done while it is connected. */
-  progress?: string;
-  latency_ms?: number | null;
-  hello?: { [key: string]: unknown } | null;
-  sessions: number;
-  defaults?: { cwd?: string; cli?: string; mode?: string; [key: string]: unknown };
-  since?: number | null;
-}
+type Schemas = components['schemas'];
 
-export interface ISession {
-  id: string;
-  name: string;
-  machine: string;
-  cli: string;
-  cwd: string;
-  mode: string | null;
-  model: string | null;
-  created: number;
-  link: 'online' | 'offline';
-  delivery: 'stored' | 'started' | 'failed';
-  state: ISessionState;
-  last_seq: number;
-  error?: IProblem | null;
-}
+/** A schema's named fields, without the unknown ones that a newer server may send. */
+type Known<T> = { [K in keyof T as string extends K ? never : K]: T[K] };
 
-export interface IPrompt {
-  id: string;
-  session: string;
-  text: string;
-  content: IContent[];
-  state: string;
-  created: number;
-  by?: string | null;
-  where?: string | null;
-  error?: IProblem | null;
-}
+/** The same with some fields told more exactly. */
+type Precise<T, F> = Omit<Known<T>, keyof F> & F;
 
-export interface IRequest extends Omit<IRequestOpenedEvent, 'type' | 'time'> {
-  session: string;
-  opened: number;
-  outcome: 'open' | 'resolved' | 'withdrawn';
-  resolution?: { [key: string]: unknown } | null;
-}
+export type IMachine = Precise<
+  Schemas['Machine'],
+  {
+    error?: IProblem | null;
+    source: string;
+    defaults?: { cwd?: string; cli?: string; mode?: string; [key: string]: unknown };
+  }
+>;
 
-export interface ICli {
-  cli: string;
+export type ISession = Precise<
+  Schemas['Session'],
+  { state: ISessionState; error?: IProblem | null }
+>;
+
+export type IPrompt = Precise<
+  Schemas['Prompt'],
+  { content: IContent[]; state: string; error?: IProblem | null }
+>;
+
+export type IRequest = Precise<
+  Schemas['Request'],
+  { options?: IOption[]; questions?: IQuestion[] } & Omit<
+    IRequestOpenedEvent,
+    'type' | 'time' | 'options' | 'questions'
+  >
+>;
+
+export type ICli = Known<Schemas['Cli']>;
+
+export type IDirectory = Precise<Schemas['Directory'], { entries: IDirectoryEntry[] }>;
+
+export type IDirectoryEntry = Known<Schemas['Directory']['entries'][number]>;
+
+export type INewSession = Precise<
+  Schemas['NewSession'],
+  { id: string; mode?: string; skills?: boolean }
+>;
+
+export type IHealth = Schemas['Health'];
+
+/** What a session may spend; null lifts a limit. */
+export type IBudgetChange = Schemas['Budget'];
+
+export type ISessionUsage = Known<Schemas['SessionUsage']>;
+
+/** Events of a session, in order; `more` tells of others in the direction asked for. */
+export type IEventPage = Precise<Schemas['EventPage'], { events: SessionEvent[] }>;
+
+/** What can be changed of a session. */
+export interface ISessionChange {
   name?: string;
-  found: boolean;
-  version?: string | null;
-  logged_in?: boolean | null;
-  login_hint?: string | null;
-  install?: string | null;
-  note?: string | null;
-}
-
-export interface IDirectory {
-  path: string;
-  parent?: string | null;
-  entries: { name: string; is_dir: boolean }[];
-}
-
-export interface INewSession {
-  id: string;
-  machine: string;
-  cwd: string;
-  cli?: string;
   mode?: string;
   model?: string;
-  name?: string;
-  prompt?: string;
-  create_directory?: boolean;
+  budget?: IBudgetChange;
 }
 
 /** The answer to a request: one of `option`, `answers`, `declined`. */
@@ -92,9 +80,19 @@ export interface IAnswer {
   message?: string;
 }
 
+/** Where a subscription begins; `state` when only the last events were asked for. */
+export interface ISubscribed {
+  type: 'subscribed';
+  session: string;
+  requested: string;
+  after: number;
+  last_seq: number;
+  state?: ISessionState;
+}
+
 /** What the server says on the stream. */
 export type ServerFrame =
-  | { type: 'subscribed'; session: string; requested: string; after: number; last_seq: number }
+  | ISubscribed
   | { type: 'events'; session: string; events: SessionEvent[] }
   | { type: 'unsubscribed'; session: string }
   | { type: 'watching' }
