@@ -99,11 +99,23 @@ MACHINE = positional("machine", "a machine: see `codecast machines`", complete="
 
 
 def _collect() -> tuple[Command, ...]:
-    from . import conversations, files, hub, machines, prompts, requests, sessions, shell, usage
+    from . import (
+        conversations,
+        export,
+        files,
+        hub,
+        machines,
+        prompts,
+        requests,
+        sessions,
+        shell,
+        usage,
+    )
 
     return (
         *sessions.COMMANDS,
         *usage.COMMANDS,
+        *export.COMMANDS,
         *conversations.COMMANDS,
         *prompts.COMMANDS,
         *files.COMMANDS,

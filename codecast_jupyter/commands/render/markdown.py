@@ -208,7 +208,7 @@ def entry(item: Entry) -> str:
         mark = {"completed": "✓", "failed": "✗"}.get(str(data.get("status")), "…")
         parts = [f"{mark} {code(tool_label(data))} {duration(item.seconds)}"]
         if not data.get("asked"):
-            parts += [_diff(b) for b in data.get("content") or [] if b.get("type") == "diff"]
+            parts += [diff_block(b) for b in data.get("content") or [] if b.get("type") == "diff"]
         return "\n\n".join(parts)
     if item.kind == "request":
         answer = data.get("resolution")
@@ -236,7 +236,8 @@ def entry(item: Entry) -> str:
     return ""
 
 
-def _diff(block: Json) -> str:
+def diff_block(block: Json) -> str:
+    """A file's name and its unified diff."""
     return f"{code(block.get('path') or '')}\n\n{fence(block.get('diff') or '', 'diff')}"
 
 
@@ -258,7 +259,7 @@ def request(data: Json) -> str:
         parts.append(esc(description))
     if body:
         parts.append(fence(body))
-    parts += [_diff(block) for block in diffs]
+    parts += [diff_block(block) for block in diffs]
     options = data.get("options") or []
     lines = []
     for number, option in enumerate(options, 1):
