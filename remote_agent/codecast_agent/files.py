@@ -171,11 +171,11 @@ def get(place: Place, params: Params) -> Params:
     Raises CodecastError: `not_found`, `forbidden`, `bad_request`.
     """
     offset, length = _whole(params, "offset"), _whole(params, "length")
-    fd, about = _open(place, params, _path(place, params.get("path")))
+    fd, about = _open(place, params, resolve(place, params.get("path")))
     try:
         data = os.pread(fd, min(length, PIECE), offset)
     except OSError as problem:
-        raise _problem(str(params.get("path")), problem) from problem
+        raise problem_of(str(params.get("path")), problem) from problem
     finally:
         os.close(fd)
     return {**about, "offset": offset, "data": base64.b64encode(data).decode("ascii")}
@@ -190,7 +190,7 @@ def find(place: Place, params: Params) -> List[Params]:
     found: Dict[str, Params] = {}
     for name in asked:
         try:
-            fd, about = _open(place, params, _path(place, name))
+            fd, about = _open(place, params, resolve(place, name))
         except CodecastError:
             continue
         os.close(fd)
@@ -198,7 +198,7 @@ def find(place: Place, params: Params) -> List[Params]:
     return list(found.values())
 
 
-def _path(place: Place, name: Any) -> str:
+def resolve(place: Place, name: Any) -> str:
     """What a person or an agent calls a file, as an absolute path."""
     if not isinstance(name, str) or not name or "\0" in name:
         raise CodecastError("bad_request", "A file's path cannot be %r." % (name,))
@@ -215,25 +215,23 @@ def _cwd(place: Place) -> str:
 
 def _open(place: Place, params: Params, path: str) -> "tuple[int, Params]":
     """A descriptor for reading, and what it leads to. Raises CodecastError."""
-    roots = [place.attachments, _cwd(place)]
-    roots += [os.path.expanduser(root) for root in params.get("roots") or [] if str(root).strip()]
-    real_roots = [os.path.realpath(root) for root in roots if os.path.isabs(root)]
+    roots = real_roots(place, params)
     try:
         # looked at first: to open a device or a pipe may do something
         real = os.path.realpath(path)
-        _check_root(place, path, real, real_roots)
+        check_root(place, path, real, roots)
         _check_plain(path, os.lstat(real))
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(real, flags)
     except (OSError, ValueError) as problem:
-        raise _problem(path, problem) from problem
+        raise problem_of(path, problem) from problem
     try:
         status = os.fstat(fd)
         _check_plain(path, status)
-        _check_root(place, path, _led_to(fd, real, status), real_roots)
+        check_root(place, path, led_to(fd, real, status), roots)
     except (OSError, CodecastError) as problem:
         os.close(fd)
-        raise problem if isinstance(problem, CodecastError) else _problem(path, problem) from None
+        raise problem if isinstance(problem, CodecastError) else problem_of(path, problem) from None
     about = {
         "path": real,
         "size": status.st_size,
@@ -246,7 +244,14 @@ def _open(place: Place, params: Params, path: str) -> "tuple[int, Params]":
     return fd, about
 
 
-def _led_to(fd: int, real: str, status: os.stat_result) -> str:
+def real_roots(place: Place, params: Params) -> List[str]:
+    """Where everything open to people lies."""
+    roots = [place.attachments, _cwd(place)]
+    roots += [os.path.expanduser(root) for root in params.get("roots") or [] if str(root).strip()]
+    return [os.path.realpath(root) for root in roots if os.path.isabs(root)]
+
+
+def led_to(fd: int, real: str, status: os.stat_result) -> str:
     """Where the descriptor leads, by the kernel's own word where it gives one."""
     try:
         return os.readlink("/proc/self/fd/%d" % fd)
@@ -257,7 +262,7 @@ def _led_to(fd: int, real: str, status: os.stat_result) -> str:
         return os.path.realpath(real)
 
 
-def _check_root(place: Place, path: str, real: str, roots: List[str]) -> None:
+def check_root(place: Place, path: str, real: str, roots: List[str]) -> None:
     """Below a root, and not among what we keep of the session but its attachments."""
 
     def below(root: str) -> bool:
@@ -282,13 +287,20 @@ def _check_plain(path: str, status: os.stat_result) -> None:
     raise CodecastError("bad_request", "%s is %s." % (path, kind), "Name a file.")
 
 
-def _problem(path: str, problem: Exception) -> CodecastError:
+def problem_of(path: str, problem: Exception, done: str = "read") -> CodecastError:
+    """What the system said, for a person who wanted it `done`."""
     number = getattr(problem, "errno", None)
+    if number == errno.EEXIST:
+        return CodecastError("conflict", "%s is there already." % path, "Take another name.")
+    if number == errno.ENOTEMPTY:
+        return CodecastError("conflict", "%s is not empty." % path, "Empty it first.")
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return CodecastError("disk_full", "The machine's disk is full.", "Free space there.")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
         return CodecastError("not_found", "There is no file %s." % path)
     words = getattr(problem, "strerror", None) or str(problem)
     code = "forbidden" if number in (errno.EACCES, errno.EPERM) else "bad_request"
-    return CodecastError(code, "%s cannot be read: %s." % (path, words))
+    return CodecastError(code, "%s cannot be %s: %s." % (path, done, words))
 
 
 def _whole(params: Params, name: str) -> int:

@@ -17,6 +17,7 @@ from .waiter import Waiter
 Params = Dict[str, Any]
 ENTRIES = 5000  # of a directory; more are left out and said
 SLOW = 60.0  # seconds for login shells and drivers
+KEPT = 2.0  # seconds that hardware's figures are fresh: pages ask often, and drivers are slow
 
 
 def methods(
@@ -43,6 +44,28 @@ def methods(
             progress("", "asking the login shell and the CLIs for their versions")
             later(_report, params, Waiter(keep, refuse))
 
+    figures: Dict[str, Any] = {}
+    asking: List[Waiter] = []  # one look serves all who ask meanwhile
+
+    def figure(params: Params, waiter: Waiter) -> None:
+        def keep(value: Any) -> None:
+            figures.update(value=value, at=time.monotonic())
+            waiting, asking[:] = list(asking), []
+            for each in waiting:
+                each.reply(value)
+
+        def refuse(problem: CodecastError) -> None:
+            waiting, asking[:] = list(asking), []
+            for each in waiting:
+                each.refuse(problem)
+
+        if figures and time.monotonic() - figures["at"] < KEPT:
+            waiter.reply(figures["value"])
+            return
+        asking.append(waiter)
+        if len(asking) == 1:
+            later(info, params, Waiter(keep, refuse))
+
     def later(call: Callable[[Params], Any], params: Params, waiter: Waiter) -> None:
         def done(value: Any, problem: Optional[CodecastError]) -> None:
             if problem is None:
@@ -65,7 +88,7 @@ def methods(
         login.known(partial(later, _history, params, Waiter(tell, waiter.refuse)))
 
     return {
-        "host/info": partial(later, info),
+        "host/info": figure,
         "host/clis": report,
         "host/history": history,
         "host/directories": partial(later, directories),  # a network disk may hang

@@ -15,7 +15,7 @@ import traceback
 from functools import partial
 from typing import Any, Callable, Dict, NoReturn, Optional
 
-from . import files, host, skills, starting, system
+from . import changes, editing, files, host, skills, starting, system
 from .helper import Helper
 from .journal import bounds
 from .links import LOST, Link
@@ -26,6 +26,7 @@ from .protocol import wire
 from .protocol.errors import CodecastError
 from .registry import Entry, Registry
 from .subscriptions import Subscriptions
+from .terminals import Terminals
 from .waiter import Waiter
 
 Params = Dict[str, Any]
@@ -77,6 +78,9 @@ class Relay:
             **host.methods(self._loop, self._registry, login, self._progress),
             **files.methods(self._loop, self._registry),
             **skills.methods(self._loop),
+            **editing.methods(self._loop, self._registry),
+            **changes.methods(self._loop, self._registry),
+            **Terminals(self._loop, self._subscriptions.outlet, self._registry).methods(),
         }
         for verb in FORWARDED:
             self._methods["session/" + verb] = partial(self._forward, verb)

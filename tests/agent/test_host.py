@@ -59,6 +59,19 @@ def test_info(new_relay: Callable[..., RelayProcess], tmp_path: Path) -> None:
     assert info["kill_user_processes"] in (True, False) and info["uptime"] > 0
 
 
+def test_figures_are_asked_for_once_by_many_pages(
+    new_relay: Callable[..., RelayProcess], tmp_path: Path
+) -> None:
+    smi, asked = tmp_path / "nvidia-smi", tmp_path / "asked"
+    smi.write_text(f"#!/bin/sh\necho x >> '{asked}'\nsleep 0.3\necho 'A, 1, 2, 3'\n")
+    smi.chmod(0o755)
+    relay = new_relay(env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    answers = [relay.send("host/info") for _ in range(5)]
+    told = [answer.get(timeout=60)["result"] for answer in answers]
+    assert told == [told[0]] * 5 and told[0]["gpus"][0]["name"] == "A"
+    assert asked.read_text() == "x\n"
+
+
 def test_hanging_driver_does_not_hold_the_relay_up(
     new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:

@@ -3,9 +3,9 @@
 Both ways JSON-RPC 2.0 objects travel, one a line (the `jsonrpc` member is left out).
 From relay to hub there is a second frame, told apart by its first byte:
 
-    @CHANNEL LENGTH\n  followed by LENGTH bytes of whole journal records
+    @CHANNEL LENGTH\n  followed by LENGTH bytes of whole journal records, or of a terminal's output
 
-`CHANNEL` is the number the hub gave with `session/subscribe`. Shell noise before the
+`CHANNEL` is the number the hub gave with `session/subscribe` or `terminal/open`. Shell noise before the
 relay speaks is skipped by MARKER (see `codecast_agent.boot`).
 """
 
