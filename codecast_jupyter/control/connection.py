@@ -26,6 +26,7 @@ FIRST_DELAY = 0.2  # seconds between attempts; doubles
 LAST_DELAY = 10.0
 AUTH_DELAY = 30.0  # a machine that boots refuses logins for a while; one that bans must not be hit
 SPARE_DELAY = 1.0  # between attempts beside a silent link
+TAKEN_DOWN_WITHIN = 10.0  # an attempt that was cancelled, with its processes and sockets
 
 # Errors that pass by themselves; after a link was up once, a few more may.
 PASSING = frozenset({"unreachable", "link_lost"})
@@ -64,6 +65,7 @@ class Connection:
         self._listener = listener
         self._kept = False  # sessions want it
         self._asked = False  # a person wants it
+        self._closed = False  # for good
         self._runner: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._waiters: set[asyncio.Future[Link]] = set()
@@ -96,7 +98,9 @@ class Connection:
         self._set("offline", None)
 
     async def close(self) -> None:
-        """For good. Observers are told `link_down` before it returns."""
+        """For good: who asks for a link now is refused. Observers are told `link_down` before it
+        returns."""
+        self._closed = True
         await self.disconnect()
         if self._teller is not None:
             await self._tellers.join()
@@ -114,6 +118,8 @@ class Connection:
         return await self._next_link(timeout)
 
     async def _next_link(self, timeout: float) -> Link:
+        if self._closed:
+            raise self._disconnected()
         waiter: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
@@ -162,6 +168,8 @@ class Connection:
     # the task
 
     def _start(self) -> None:
+        if self._closed:
+            return
         self._wake.set()
         if self._runner is None or self._runner.done():
             self._runner = asyncio.get_running_loop().create_task(
@@ -175,7 +183,10 @@ class Connection:
             with contextlib.suppress(asyncio.CancelledError):
                 await runner
         self.secrets.cancel()
-        self._answer(CodecastError("unreachable", f"{self.name} was disconnected."))
+        self._answer(self._disconnected())
+
+    def _disconnected(self) -> CodecastError:
+        return CodecastError("unreachable", f"{self.name} was disconnected.")
 
     async def _run(self) -> None:
         delay = FIRST_DELAY
@@ -293,12 +304,12 @@ class Connection:
                 if spare is not None:
                     await _discard(spare)
                     spare = None
+            why = link.closed.result()
+            await link.close()
         except asyncio.CancelledError:
             if spare is not None:
                 await _discard(spare)
             raise
-        why = link.closed.result()
-        await link.close()
         self.current = None
         self._set("reconnecting", why)
         self._tell(self._listener.link_down(why))
@@ -375,10 +386,11 @@ async def _discard(task: asyncio.Task[Link]) -> None:
     """Stop an attempt, and close the link if it had just succeeded.
 
     Asked until it stops: `asyncio.wait_for` of Python 3.11 and older may swallow a cancellation.
+    Not before it had the time to take down what it had made, which another one would interrupt.
     """
     while not task.done():
         task.cancel()
-        await asyncio.wait([task], timeout=1.0)
+        await asyncio.wait([task], timeout=TAKEN_DOWN_WITHIN)
     with contextlib.suppress(asyncio.CancelledError, CodecastError):
         link = await task
         await link.close()

@@ -254,8 +254,9 @@ class ProcessPipe(Pipe):
                 self._transport.send_signal(signal.SIGKILL)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._closed.wait(), CLOSE_TIMEOUT)
-        self._transport.close()
-        self._end(PipeEnd())
+        finally:
+            self._transport.close()
+            self._end(PipeEnd())
 
 
 class _ProcessProtocol(asyncio.SubprocessProtocol):

@@ -234,6 +234,19 @@ async def test_close_leaves_nothing_running(machines: Machines, start_sshd: Star
     await asyncio.to_thread(wait_for, lambda: not server.processes(), "sshd's children to end")
 
 
+async def test_nobody_connects_again_after_the_close(machines: Machines) -> None:
+    """Work that was still under way asks late: nobody would ever end what it started."""
+    machine = machines.get("local")
+    await machine.link()
+    await machines.close()
+    before = set(asyncio.all_tasks())
+    with pytest.raises(CodecastError, match="was disconnected"):
+        await machine.link()
+    machine.connection.keep(True)
+    assert set(asyncio.all_tasks()) == before
+    assert machine.to_json()["state"] == "offline"
+
+
 async def test_disconnect_and_connect(
     machines: Machines, watcher: Watcher, start_sshd: Start
 ) -> None:
