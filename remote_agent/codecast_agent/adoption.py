@@ -59,7 +59,7 @@ def take_over(directory: str, meta: Meta) -> bool:
     cli, native = meta["cli"], meta["native"]
     fill = None
     if cli in history.READERS or meta["history"]:
-        if meta["fork"] and cli not in history.FORKING:
+        if meta["fork"] and cli in history.READERS and cli not in history.FORKING:
             raise CodecastError(
                 "not_supported",
                 "%s cannot fork a conversation." % cli,

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from codecast_agent.clis import catalog
-from tests.fixtures.clis import claude, codex, gemini_command, opencode_binary
+from tests.fixtures.clis import (
+    acp_agent_command,
+    claude,
+    codex,
+    gemini_command,
+    opencode_binary,
+)
 from tests.fixtures.models import ModelServer, model_server
 
 from .driving import Driver, driving
@@ -65,6 +71,14 @@ def opencode(model_server: ModelServer, project: Path, tmp_path: Path) -> Iterat
     """OpenCode, not yet started."""
     env = model_server.opencode_environment(tmp_path)
     with driving("opencode", [str(opencode_binary()), "acp"], project, env) as driver:
+        yield driver
+
+
+@pytest.fixture
+def acp_agent(model_server: ModelServer, project: Path, tmp_path: Path) -> Iterator[Driver]:
+    """An ACP agent that no quirk of ours knows, not yet started."""
+    env = model_server.claude_environment(tmp_path)
+    with driving("acp-agent", acp_agent_command(), project, env) as driver:
         yield driver
 
 

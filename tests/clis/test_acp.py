@@ -184,6 +184,31 @@ def test_modes_an_agent_has_not_are_kept_by_us(mode: str, kind: str, asks: bool)
         assert "without asking" in agent.host.last("notice")["text"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "asks"),
+    [("edit", False), ("execute", False), ("other", False), ("read", True), ("switch_mode", True)],
+)
+def test_in_plan_mode_no_answer_lets_a_write_through(kind: str, asks: bool) -> None:
+    agent = Agent(mode="plan").start(modes=MODES)
+    agent.reply("session/set_mode")
+    agent.prompt()
+    agent.ask(kind=kind)
+    assert bool(agent.host.open_requests) is asks
+    if not asks:
+        assert agent.host.sent[-1]["result"]["outcome"]["optionId"] == "no"
+        assert "touch x" in agent.host.last("notice")["text"]
+
+
+def test_a_mode_called_auto_is_not_chosen_for_ours_but_told_when_the_agent_takes_it() -> None:
+    modes = {**MODES, "availableModes": [{"id": "default"}, {"id": "plan"}, {"id": "auto"}]}
+    agent = Agent(mode="auto").start(modes=modes)
+    assert agent.host.is_ready and agent.host.state["settings"]["mode"]["value"] == "default"
+    agent = Agent(mode="plan").start(modes=modes)
+    agent.reply("session/set_mode")
+    agent.update("current_mode_update", currentModeId="auto")
+    assert agent.host.state["mode"] == "auto"
+
+
 def test_a_mode_switch_does_not_answer_an_open_request() -> None:
     agent = Agent().start()
     agent.prompt()

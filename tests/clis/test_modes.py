@@ -33,6 +33,10 @@ TABLE = {
     ("opencode", "code"): ("done", "asked", "asked"),
     ("opencode", "plan"): ("never", "never", "never"),
     ("opencode", "ask"): ("asked", "asked", "asked"),
+    ("acp-agent", "auto"): ("done", "done", "done"),
+    ("acp-agent", "code"): ("done", "asked", "done"),
+    ("acp-agent", "plan"): ("never", "never", "done"),
+    ("acp-agent", "ask"): ("asked", "asked", "done"),
     ("demo", "auto"): ("done", "done", "done"),
     ("demo", "code"): ("done", "asked", "asked"),
     ("demo", "plan"): ("never", "never", "never"),
@@ -41,10 +45,14 @@ TABLE = {
 ACTS = ("edit", "write by command", "read by command")
 MODEL = ("write:{file}:x\nsay:end", "bash:{sh}\nsay:end", "bash:cat seen\nsay:end")
 SCRIPTS = {
-    **dict.fromkeys(("claude", "codex", "gemini", "opencode"), MODEL),
+    **dict.fromkeys(("claude", "codex", "gemini", "opencode", "acp-agent"), MODEL),
     "demo": ("write {file}: x", "run {sh}", "run cat seen"),
 }
-FIXTURES = {"claude": "code", "codex": "cx"}  # others have the name of their CLI
+FIXTURES = {
+    "claude": "code",
+    "codex": "cx",
+    "acp-agent": "acp_agent",
+}  # others have the name of their CLI
 
 
 @pytest.fixture
@@ -106,7 +114,7 @@ def test_an_edit_and_commands_in_every_mode(cli: str, mode: str, driver: Driver)
     assert tuple(found) == TABLE[cli, mode]
 
 
-@pytest.mark.parametrize("cli", ["claude", "codex", "gemini", "opencode", "demo"])
+@pytest.mark.parametrize("cli", ["claude", "codex", "gemini", "opencode", "acp-agent", "demo"])
 def test_the_documentation_says_what_the_table_says(cli: str) -> None:
     text = (Path(__file__).parents[2] / "docs" / "modes.md").read_text()
     for (name, mode), results in TABLE.items():

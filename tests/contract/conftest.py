@@ -20,12 +20,18 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.clis import claude_binary, codex_binary, gemini_command, opencode_binary
+from tests.fixtures.clis import (
+    acp_agent_command,
+    claude_binary,
+    codex_binary,
+    gemini_command,
+    opencode_binary,
+)
 from tests.fixtures.live import Json, until
 from tests.fixtures.models import ROOT, ModelServer
 from tests.fixtures.sshd import Client, Sshd
 from tests.fixtures.transcripts import text_of
-from tests.fixtures.world import AGENT, World, opened
+from tests.fixtures.world import World, opened
 
 OUTSIDE = Path("/var/tmp")  # what Codex's sandbox protects; /tmp it leaves writable
 
@@ -93,9 +99,18 @@ CLIS = (
         ),
     ),
     Cli(
-        "scripted",
-        "large",
-        lacking=frozenset({"steer", "refused with words", "retries told", "fork", "adopt", "cost"}),
+        "acp-agent",  # as a person configures it, no code of ours knows it
+        "haiku",
+        lacking=frozenset(
+            {
+                "steer",
+                "refused with words",
+                "retries told",
+                "adopt",
+                "error status",
+                "text taken back",
+            }
+        ),
     ),
 )
 
@@ -125,7 +140,7 @@ class Contract(World):
             env |= getattr(model, f"{name}_environment")(sshd.home)
         _price(sshd.home / ".config" / "opencode" / "opencode.json")
         configuration = {
-            "agents": {"scripted": {"command": ["python3", str(AGENT), "--able"]}},
+            "agents": {"acp-agent": {"command": acp_agent_command()}},
             "machines": {"gpu": {"env": env}},
         }
         super().__init__(directory, client, {"gpu": sshd}, "gpu", json.dumps(configuration))

@@ -16,7 +16,7 @@ def table() -> dict[str, list[str]]:
 
 
 def test_the_page_has_a_column_for_every_cli() -> None:
-    names = [cli.name if cli.name != "scripted" else "ACP agent" for cli in CLIS]
+    names = [cli.name if cli.name != "acp-agent" else "ACP agent" for cli in CLIS]
     assert table()["ability"] == names
 
 

@@ -26,10 +26,6 @@ ONCE = {
 
 def remembers(session: Session, marker: str, words: str) -> None:
     """The next prompt reaches a model that is told `words` too."""
-    if session.cli.name == "scripted":
-        session.ask("recall:", f"say:{marker}")
-        assert words in session.said
-        return
     session.ask(f"say:{marker}")
     assert session.said.endswith(marker)
     assert words in session.world.told(marker), "the model was not told the earlier words"
@@ -80,24 +76,19 @@ def test_forked_it_goes_on_beside_the_first(session: Session, fresh: Fresh) -> N
     words = f"celadon {session.talk.id}"
     session.ask(f"say:{words}")
     native = session.talk.state["native"]
-    if session.cli.lacks("fork") and session.cli.name != "scripted":
+    if session.cli.lacks("fork"):
         with pytest.raises(CodecastError) as refused:
             fresh(native=native, fork=True, history=True, cwd=session.cwd)
         assert refused.value.code == "not_supported" and refused.value.hint
         return
-    if session.cli.lacks("fork"):
-        other = fresh(native=native, fork=True, cwd=session.cwd)
-        told = [e["text"] for e in other.talk.events() if e["type"] == "notice"]
-        assert [text for text in told if "cannot take up an earlier conversation" in text]
-        return
-    other = fresh(native=native, fork=True, history=True, cwd=session.cwd)
+    read = not session.cli.lacks("adopt")  # what it keeps
+    other = fresh(native=native, fork=True, history=read, cwd=session.cwd)
     other.begin()
     remembers(other, f"said in the fork {other.talk.id}", words)
     assert other.talk.state["native"] != native
     remembers(session, f"said in the first {session.talk.id}", words)
-    if session.cli.name != "scripted":
-        told = session.world.told(f"said in the first {session.talk.id}")
-        assert "said in the fork" not in told
+    told = session.world.told(f"said in the first {session.talk.id}")
+    assert "said in the fork" not in told
     assert session.talk.state["native"] == native
 
 

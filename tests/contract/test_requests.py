@@ -40,9 +40,6 @@ def test_granted_it_runs_and_its_output_is_told(session: Session) -> None:
 
 
 def test_an_edit_is_shown_as_a_diff_before_it_is_made(session: Session) -> None:
-    if session.cli.name == "scripted":
-        _asked_by_its_own_words(session)
-        return
     file = session.cwd / "notes.txt"
     file.write_text("".join(f"line {number}\n" for number in range(1, 21)))
     id = session.prompt(f"read:{file}", f"edit:{file}:line 10=>LINE TEN", "say:edited")
@@ -67,17 +64,6 @@ def _another(session: Session, first: str) -> Json:
         return request if request["request"] != first else None
 
     return until(look, "another request")
-
-
-def _asked_by_its_own_words(session: Session) -> None:
-    """An agent that asks for a call it never announced is shown as it said it."""
-    id = session.prompt("unseen rewrite everything")
-    request = session.talk.wait_request()
-    assert request["title"] == "rewrite everything"
-    assert "why: rewrite everything" in str(request)
-    session.talk.answer(request, option="yes")
-    session.ended(id)
-    assert session.said == "outcome: yes"
 
 
 def test_refused_it_does_not_run(session: Session) -> None:

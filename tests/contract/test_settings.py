@@ -19,9 +19,6 @@ def switch(session: Session, model: str) -> None:
 
 def answered_by(session: Session, marker: str) -> str:
     """The model that a prompt with this marker was sent to."""
-    if session.cli.name == "scripted":  # it is its own model
-        session.ask("model:", f"say: {marker}")
-        return session.said
     session.ask(f"say:{marker}")
     asked = [e for e in session.world.model.log() if marker in e.get("prompt", "")]
     return str(asked[-1]["model"])
@@ -38,9 +35,8 @@ def test_the_next_prompt_is_answered_by_another_model(session: Session) -> None:
     session.begin()
     assert name in answered_by(session, f"by the other {session.talk.id}")
     # what was said before the switch is known to the other one
-    if session.cli.name != "scripted":
-        told = session.world.told(f"by the other {session.talk.id}")
-        assert f"by the first {session.talk.id}" in told
+    told = session.world.told(f"by the other {session.talk.id}")
+    assert f"by the first {session.talk.id}" in told
     switch(session, before)
 
 

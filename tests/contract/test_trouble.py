@@ -35,11 +35,6 @@ def test_a_model_that_refuses_is_told_and_the_session_goes_on(session: Session) 
 
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_model_that_fails_once_is_asked_again(session: Session, status: int) -> None:
-    if session.cli.name == "scripted":  # it does not ask again: the person hears what it said
-        ended = session.ended(session.prompt(f"fail:{status}"), "failed")
-        assert ended["error"]["status"] == status and ended["error"]["retryable"] is True
-        goes_on(session)
-        return
     marker = f"recovered from {status} in {session.talk.id}"
     id = session.prompt(f"fail:{status}:{session.cli.failures}", f"say:{marker}")
     if status in session.cli.gives_up_on:

@@ -6,7 +6,7 @@ given the answer with the mode.
 """
 
 import uuid
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from ..protocol.errors import CodecastError
 from . import acp_tools
@@ -14,12 +14,13 @@ from .acp_content import Content
 from .acp_settings import Settings
 from .contract import Answer, Host
 from .forms import Form
-from .lines import many, obj, text_of
+from .lines import clip, many, obj, text_of
 from .places import within
 from .quirks import Quirks
 
 OPTION_KINDS = frozenset(("allow_once", "allow_always", "reject_once", "reject_always"))
 ALLOWING = ("allow_once", "allow_always")
+REFUSING = ("reject_once", "reject_always")
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 # builds the result of a JSON-RPC request; raises CodecastError("bad_request")
@@ -64,12 +65,21 @@ class Requests:
         fields.pop("raw_output", None)
         options = self._options(params.get("options"))
         if self._settings.allows(kind, self._is_inside(fields)):
-            for wanted in ALLOWING:
-                for option in options:
-                    if option["kind"] == wanted:
-                        self._reply(native, _selected(option["id"]))
-                        return
+            found = _first(options, ALLOWING)
+            if found:
+                self._reply(native, _selected(found))
+                return
         fields.setdefault("title", "Permission")
+        if self._settings.refuses(text_of(call.get("kind")) or kind):
+            found = _first(options, REFUSING)
+            self._reply(native, _selected(found) if found else CANCELLED)
+            self._host.emit(
+                "notice",
+                level="info",
+                text="Refused, for nothing is changed in mode plan: %s"
+                % clip(fields["title"], 200),
+            )
+            return
         if kind == "execute":  # nothing has run: text is about the command
             texts = [block["text"] for block in fields.pop("content", ()) if "text" in block]
             if texts:
@@ -82,8 +92,8 @@ class Requests:
 
         def build(answer: Answer) -> Dict[str, Any]:
             if answer.option is None and answer.declined:
-                refusing = [o["id"] for o in options if o["kind"].startswith("reject")]
-                return _selected(refusing[0]) if refusing else CANCELLED
+                refusing = _first(options, REFUSING)
+                return _selected(refusing) if refusing else CANCELLED
             if answer.option not in [option["id"] for option in options]:
                 raise CodecastError(
                     "bad_request",
@@ -200,3 +210,9 @@ class Requests:
 
 def _selected(option: str) -> Dict[str, Any]:
     return {"outcome": {"outcome": "selected", "optionId": option}}
+
+
+def _first(options: List[Dict[str, Any]], kinds: Tuple[str, ...]) -> str:
+    """The id of the first option of the first of `kinds` that is offered."""
+    found = [o["id"] for kind in kinds for o in options if o["kind"] == kind]
+    return str(found[0]) if found else ""

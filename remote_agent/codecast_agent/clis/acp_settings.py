@@ -3,6 +3,7 @@
 Agents list `modes` and `models` at session start, or `configOptions`, or both. Our four
 modes are classes: each is mapped to one of the agent's own. Where the agent has none that
 fits, auto and code are kept by us, who then answer its permission requests by that policy.
+In plan we refuse what may write: many agents' own plan mode asks the person for it.
 """
 
 import copy
@@ -10,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from .contract import Host
 from .lines import many, obj, present, text_of
-from .quirks import MODE_NAMES, Quirks
+from .quirks import MODE_NAMES, TOLD_AS, Quirks
 
 # what mode `code` lets through where we keep it ourselves
 CODE_KINDS = frozenset(("read", "edit", "move", "search", "think"))
@@ -109,6 +110,10 @@ class Settings:
         fits = kind in CODE_KINDS and (inside or kind not in CHANGING)
         return self.policy == "auto" or (self.policy == "code" and fits)
 
+    def refuses(self, kind: str) -> bool:
+        """Whether the mode is one in which no answer may let a tool call of `kind` through."""
+        return self.mode == "plan" and kind not in self._quirks.plan_kinds
+
     def native_mode(self, mode: str) -> Optional[str]:
         """The agent's own mode of our class."""
         offered = self._choices()
@@ -163,7 +168,8 @@ class Settings:
         if mode is not None:
             if not self.policy:
                 # switched by itself; an own mode of no class of ours leaves our word alone
-                self.mode = self._class(mode.get("value")) or self.mode
+                native = str(mode.get("value"))
+                self.mode = self._class(native) or TOLD_AS.get(native) or self.mode
             for choice in mode.get("choices") or []:
                 found = self._class(choice["value"])
                 if found:

@@ -3,7 +3,7 @@
 Everything here was seen with the real programs. An agent that is not listed gets `Quirks()`.
 """
 
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Tuple
 
 from . import gemini_launch, opencode_launch
 from .contract import Launch
@@ -11,11 +11,15 @@ from .contract import Launch
 # Names agents give to modes of our classes, the most fitting first; used where an agent's
 # own quirks say nothing.
 MODE_NAMES: Dict[str, List[str]] = {
-    "auto": ["auto", "bypassPermissions", "yolo", "agent-full-access", "full-access"],
+    "auto": ["bypassPermissions", "yolo", "agent-full-access", "full-access"],
     "code": ["code", "acceptEdits", "autoEdit", "auto-edit", "workspace-write", "build"],
     "plan": ["plan", "architect", "read-only"],
-    "ask": ["ask", "default", "manual"],
+    "ask": ["ask", "default", "manual", "approve"],
 }
+# What an agent switched itself to is told as; never chosen: a model decides there what runs.
+TOLD_AS = {"auto": "auto"}
+# kinds of tool calls that may be asked about in mode plan: they change nothing, or leave it
+PLAN_KINDS = frozenset(("read", "search", "fetch", "think", "switch_mode"))
 
 
 class Quirks(NamedTuple):
@@ -28,6 +32,7 @@ class Quirks(NamedTuple):
     reject_ends_turn: bool = False  # a refused permission stops the agent
     environment: Callable[[Launch], Dict[str, str]] = lambda launch: {}  # beyond `env`
     silent_retries: bool = False  # a failing request is tried again without a word
+    plan_kinds: FrozenSet[str] = PLAN_KINDS
     mode_by_start: bool = False  # another mode needs another start
     before_start: Callable[[Launch], None] = lambda launch: None
     before_load: Callable[[Launch], None] = lambda launch: None  # before session/load
@@ -48,6 +53,7 @@ _QUIRKS: Dict[str, Quirks] = {
         },
         hidden=("[MODE_UPDATE]", "<session_context>"),
         mode_words="[MODE_UPDATE] ",
+        plan_kinds=PLAN_KINDS | {"other"},  # leaving it is one; rules of ours refuse the rest
         before_start=gemini_launch.drop_twins,
         before_load=gemini_launch.before_load,
         after_load=gemini_launch.drop_twins,
