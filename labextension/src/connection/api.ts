@@ -1,9 +1,9 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import { IProblem } from '../model/events.gen';
-import { IAnswer, ICli, IDirectory, IMachine, INewSession } from './types';
-import { IPrompt, IRequest, ISession } from './types';
+import { IContent, IProblem } from '../model/events.gen';
+import { IAnswer, ICli, IDirectory, IEventPage, IHealth, IMachine, INewSession } from './types';
+import { IPrompt, IRequest, ISession, ISessionChange, ISessionUsage } from './types';
 
 const BASE = 'api/codecast/v1';
 
@@ -58,8 +58,13 @@ export class Api {
   }
 
   /** Send a prompt; resolves once it is stored. Sending the same `id` again changes nothing. */
-  prompt(session: string, id: string, text: string): Promise<IPrompt> {
-    return this._call('POST', ['sessions', session, 'prompts'], { id, text });
+  prompt(session: string, id: string, content: IContent[], steer = false): Promise<IPrompt> {
+    const more = steer ? { steer } : {};
+    return this._call('POST', ['sessions', session, 'prompts'], { id, content, ...more });
+  }
+
+  editPrompt(session: string, prompt: string, content: IContent[]): Promise<IPrompt> {
+    return this._call('PATCH', ['sessions', session, 'prompts', prompt], { content });
   }
 
   cancelPrompt(session: string, prompt: string): Promise<void> {
@@ -78,8 +83,43 @@ export class Api {
     return this._call('POST', ['sessions', session, 'resume'], {});
   }
 
+  /** Name, mode, model, budget. */
+  change(session: string, change: ISessionChange): Promise<ISession> {
+    return this._call('PATCH', ['sessions', session], change);
+  }
+
   rename(session: string, name: string): Promise<ISession> {
-    return this._call('PATCH', ['sessions', session], { name });
+    return this.change(session, { name });
+  }
+
+  requests(session: string): Promise<IRequest[]> {
+    return this._call('GET', ['sessions', session, 'requests']);
+  }
+
+  usage(session: string): Promise<ISessionUsage> {
+    return this._call('GET', ['sessions', session, 'usage']);
+  }
+
+  /** The events that come before one, in their order. */
+  eventsBefore(session: string, before: number, limit: number): Promise<IEventPage> {
+    const query = { before: String(before), limit: String(limit) };
+    return this._call('GET', ['sessions', session, 'events'], undefined, query);
+  }
+
+  health(): Promise<IHealth> {
+    return this._call('GET', ['health']);
+  }
+
+  /** Bring a file for a prompt; resolves to the block with which a prompt sends it. */
+  attach(session: string, name: string, file: Blob): Promise<IContent> {
+    const query = { name, ...(file.type ? { mime_type: file.type } : {}) };
+    return this._call('POST', ['sessions', session, 'attachments'], file, query);
+  }
+
+  /** A file of the session's machine; `path` may be an attachment's uri. */
+  async download(session: string, path: string): Promise<Blob> {
+    const response = await this._ask('GET', ['sessions', session, 'files'], undefined, { path });
+    return response.blob();
   }
 
   answer(session: string, request: string, answer: IAnswer): Promise<IRequest> {
@@ -92,6 +132,17 @@ export class Api {
     body?: object,
     query?: { [name: string]: string }
   ): Promise<T> {
+    const response = await this._ask(method, path, body, query);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  /** The answer, which is no failure. */
+  private async _ask(
+    method: string,
+    path: string[],
+    body?: object,
+    query?: { [name: string]: string }
+  ): Promise<Response> {
     let url = URLExt.join(this.settings.baseUrl, BASE, ...path.map(encodeURIComponent));
     if (query) {
       url += URLExt.objectToQueryString(query);
@@ -102,7 +153,10 @@ export class Api {
       cache: 'no-cache',
       headers: { 'X-Codecast-Surface': 'lab' }
     };
-    if (body) {
+    if (body instanceof Blob) {
+      init.body = body;
+      init.headers = { ...init.headers, 'Content-Type': 'application/octet-stream' };
+    } else if (body) {
       init.body = JSON.stringify(body);
     }
     let response: Response;
@@ -119,7 +173,7 @@ export class Api {
     if (!response.ok) {
       throw new CodecastError(await problemOf(response));
     }
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    return response;
   }
 }
 

@@ -3,6 +3,7 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { HubModel } from '../model/hub';
 import { SessionModels } from '../model/session';
 import { Api } from './api';
+import { Losses } from './losses';
 import { EventStream } from './stream';
 import { ICodecast } from './tokens';
 
@@ -15,11 +16,13 @@ export const connectionPlugin: JupyterFrontEndPlugin<ICodecast> = {
   activate: (app: JupyterFrontEnd): ICodecast => {
     const settings = app.serviceManager.serverSettings;
     const stream = new EventStream(settings);
+    const api = new Api(settings);
     return {
-      api: new Api(settings),
+      api,
       stream,
       hub: new HubModel(stream),
-      sessions: new SessionModels(stream)
+      sessions: new SessionModels(stream, api),
+      losses: new Losses(stream, api)
     };
   }
 };

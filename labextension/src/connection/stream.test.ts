@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { SessionEvent } from '../model/events.gen';
 import { EventStream } from './stream';
+import { ISubscribed } from './types';
 
 class FakeSocket {
   static made: FakeSocket[] = [];
@@ -47,7 +48,7 @@ let seen: number[];
 let known: number;
 const subscriber = {
   events: (events: SessionEvent[]) => seen.push(...events.map(event => event.seq)),
-  subscribed: (last: number) => (known = last)
+  subscribed: (begin: ISubscribed) => (known = begin.last_seq)
 };
 
 beforeEach(() => {
@@ -137,4 +138,40 @@ it('takes a session that was closed and opened again from its beginning', () => 
   FakeSocket.last.follow(0);
   FakeSocket.last.events(1, 2, 3);
   expect(seen).toEqual([1, 2, 3]);
+});
+
+it('begins at the end of a long session, and goes on from there when the socket was lost', () => {
+  FakeSocket.last.open();
+  stream.subscribe('s1', subscriber, 500);
+  expect(FakeSocket.last.sent.pop()).toEqual({ type: 'subscribe', session: 's1', last: 500 });
+  FakeSocket.last.lose();
+  vi.advanceTimersByTime(600);
+  FakeSocket.last.open();
+  expect(FakeSocket.last.sent.pop()).toEqual({ type: 'subscribe', session: 's1', last: 500 });
+  FakeSocket.last.say({
+    type: 'subscribed',
+    session: 's1',
+    requested: 's1',
+    after: 99500,
+    last_seq: 100000,
+    state: { seq: 100000 }
+  });
+  FakeSocket.last.events(99501, 99502);
+  expect(seen).toEqual([99501, 99502]);
+  FakeSocket.last.lose();
+  vi.advanceTimersByTime(600);
+  FakeSocket.last.open();
+  expect(FakeSocket.last.sent.pop()).toEqual({ type: 'subscribe', session: 's1', after: 99502 });
+});
+
+it('tries at once when it is told to', () => {
+  FakeSocket.last.open();
+  FakeSocket.last.lose();
+  expect(stream.nextTry).toBeGreaterThan(Date.now());
+  const before = FakeSocket.made.length;
+  stream.reconnect();
+  expect(FakeSocket.made.length).toBe(before + 1);
+  FakeSocket.last.open();
+  vi.advanceTimersByTime(60000);
+  expect(FakeSocket.made.length).toBe(before + 1);
 });

@@ -4,7 +4,7 @@ import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { SessionEvent } from '../model/events.gen';
-import { ServerFrame } from './types';
+import { ISubscribed, ServerFrame } from './types';
 
 const FIRST_WAIT = 500; // milliseconds before the first new try
 const LONGEST_WAIT = 15000;
@@ -13,11 +13,12 @@ const LONGEST_WAIT = 15000;
 export interface ISubscriber {
   /** Events in order, each once. */
   events(events: SessionEvent[]): void;
-  /** The server knows everything up to `lastSeq`; older events may still be on their way. */
-  subscribed(lastSeq: number): void;
+  /** Where the server begins, and what it knows; events up to that may still be on their way. */
+  subscribed(begin: ISubscribed): void;
 }
 
 interface ISubscription {
+  begin: number | undefined; // how many of the newest events to begin with; all when undefined
   last: number; // the last event that was handed on
   following: boolean; // false until the server has said where it goes on
   hole: number; // where a frame left events out; asked for again once
@@ -51,16 +52,32 @@ export class EventStream implements IDisposable {
     return this._isDisposed;
   }
 
+  /** When the next try to connect is made, milliseconds since 1970; 0 while connected. */
+  get nextTry(): number {
+    return this.isConnected ? 0 : this._nextTry;
+  }
+
+  /** Try now instead of later. */
+  reconnect(): void {
+    const { readyState } = this._socket ?? { readyState: 3 };
+    if (!this._isDisposed && readyState > 1) {
+      window.clearTimeout(this._timer);
+      this._wait = FIRST_WAIT;
+      this._open();
+    }
+  }
+
   /**
-   * Hear every event of a session from the first one; dispose to stop.
+   * Hear every event of a session, from the first one or from the newest on; dispose to stop.
    *
    * @param session - its id, not its name
+   * @param last - how many of the newest events to begin with
    */
-  subscribe(session: string, subscriber: ISubscriber): IDisposable {
+  subscribe(session: string, subscriber: ISubscriber, last?: number): IDisposable {
     if (this._subscriptions.has(session)) {
       throw new Error(`${session} is subscribed already: share its model`);
     }
-    const subscription = { last: 0, following: false, hole: 0, subscriber };
+    const subscription = { begin: last, last: 0, following: false, hole: 0, subscriber };
     this._subscriptions.set(session, subscription);
     this._follow(session, subscription);
     return new DisposableDelegate(() => {
@@ -87,6 +104,7 @@ export class EventStream implements IDisposable {
     }
     const socket = (this._socket = new WebSocket(url));
     socket.onopen = () => {
+      this._nextTry = 0;
       this._wait = FIRST_WAIT;
       this._send({ type: 'watch' });
       this._subscriptions.forEach((subscription, id) => this._follow(id, subscription));
@@ -97,6 +115,7 @@ export class EventStream implements IDisposable {
       if (!this._isDisposed) {
         this._connectionChanged.emit(false);
         this._timer = window.setTimeout(() => this._open(), this._wait);
+        this._nextTry = Date.now() + this._wait;
         this._wait = Math.min(this._wait * 2, LONGEST_WAIT);
       }
     };
@@ -104,7 +123,9 @@ export class EventStream implements IDisposable {
 
   private _follow(session: string, subscription: ISubscription): void {
     subscription.following = false;
-    this._send({ type: 'subscribe', session, after: subscription.last });
+    const { begin, last } = subscription;
+    const from = begin === undefined ? { after: last } : { last: begin };
+    this._send({ type: 'subscribe', session, ...from });
   }
 
   private _take(frame: ServerFrame): void {
@@ -115,9 +136,13 @@ export class EventStream implements IDisposable {
         this._hand(frame.session, subscription, frame.events);
       }
     } else if (frame.type === 'subscribed') {
-      if (subscription && frame.after <= subscription.last) {
+      if (subscription && subscription.begin !== undefined && frame.state) {
+        subscription.begin = undefined;
+        subscription.last = frame.after;
+      }
+      if (subscription && frame.after <= subscription.last && subscription.begin === undefined) {
         subscription.following = true;
-        subscription.subscriber.subscribed(frame.last_seq);
+        subscription.subscriber.subscribed(frame);
       }
     } else {
       this._frame.emit(frame);
@@ -152,4 +177,5 @@ export class EventStream implements IDisposable {
   private _isDisposed = false;
   private _wait = FIRST_WAIT;
   private _timer = 0;
+  private _nextTry = 0;
 }

@@ -2,25 +2,54 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { EventStream } from '../connection/stream';
-import { SessionEvent } from './events.gen';
+import { IEventPage, ISubscribed } from '../connection/types';
+import { IProblem, SessionEvent } from './events.gen';
 import { apply, initial, ISessionState } from './state';
 import { Transcript } from './transcript';
 
-/** Everything a page knows of one session: its state and its transcript, both folds. */
+/** Events that a session begins with: enough for a first picture, and soon here. */
+export const FIRST = 500;
+const PAGE = 2000; // events of a page on the way back
+
+/** Where older events come from: `Api`. */
+export interface IHistory {
+  eventsBefore(session: string, before: number, limit: number): Promise<IEventPage>;
+}
+
+/**
+ * What a page knows of one session: its state, and the transcript of its newest events.
+ *
+ * It begins at the end. The server tells the state that all events make, so that this is whole
+ * at once; older events come when somebody looks for them.
+ */
 export class SessionModel implements IDisposable {
   constructor(
     readonly id: string,
-    stream: EventStream
+    stream: EventStream,
+    private _history: IHistory
   ) {
-    this._subscription = stream.subscribe(id, this);
+    this._subscription = stream.subscribe(id, this, FIRST);
   }
 
   readonly state: ISessionState = initial();
   readonly transcript = new Transcript();
 
-  /** Whether the history has arrived. */
+  /** What kept older events from coming, the last time. */
+  problem: IProblem | null = null;
+
+  /** Whether the events that the server spoke of have arrived. */
   get isLoaded(): boolean {
-    return this.state.seq >= this._known;
+    return this._begun && this._seen >= this._known;
+  }
+
+  /** Whether there are older events than those in the transcript. */
+  get hasOlder(): boolean {
+    return this._begun && this._from > 1;
+  }
+
+  /** The first event in the transcript. */
+  get from(): number {
+    return this._from;
   }
 
   /** Emitted after each batch of events. */
@@ -32,18 +61,40 @@ export class SessionModel implements IDisposable {
     return this._isDisposed;
   }
 
+  /** Bring a page of older events; many callers bring one. Sets `problem`, never throws. */
+  loadOlder(): Promise<void> {
+    if (!this.hasOlder || this._isDisposed) {
+      return Promise.resolve();
+    }
+    this._loading ??= this._load().finally(() => {
+      this._loading = null;
+    });
+    return this._loading;
+  }
+
+  get isLoading(): boolean {
+    return this._loading !== null;
+  }
+
   /** Of the stream. */
   events(events: SessionEvent[]): void {
     for (const event of events) {
       apply(this.state, event);
       this.transcript.apply(event);
     }
+    this._seen = events[events.length - 1].seq;
     this._changed.emit();
   }
 
   /** Of the stream. */
-  subscribed(lastSeq: number): void {
-    this._known = lastSeq;
+  subscribed({ after, last_seq, state }: ISubscribed): void {
+    if (!this._begun) {
+      this._begun = true;
+      this._seen = after;
+      this._from = after + 1;
+      Object.assign(this.state, state ?? {});
+    }
+    this._known = last_seq;
     this._changed.emit();
   }
 
@@ -55,19 +106,50 @@ export class SessionModel implements IDisposable {
     }
   }
 
+  private async _load(): Promise<void> {
+    try {
+      const { events, more } = await this._history.eventsBefore(this.id, this._from, PAGE);
+      const older = new Transcript();
+      events.forEach(event => older.apply(event));
+      this.transcript.prepend(older);
+      this._from = more && events.length ? events[0].seq : 1;
+      this.problem = null;
+    } catch (error) {
+      this.problem = problemOf(error);
+    }
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
   private _subscription: IDisposable;
-  private _known = Infinity;
+  private _begun = false;
+  private _known = 0;
+  private _seen = 0;
+  private _from = 1;
+  private _loading: Promise<void> | null = null;
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
 }
 
+function problemOf(error: unknown): IProblem {
+  const { problem } = error as { problem?: IProblem };
+  return problem ?? { code: 'internal', message: String(error) };
+}
+
 /** Hands out one model a session, however many views show it. */
 export class SessionModels {
-  constructor(private _stream: EventStream) {}
+  constructor(
+    private _stream: EventStream,
+    private _history: IHistory
+  ) {}
 
   /** The model of a session; give it back with `release`. */
   acquire(id: string): SessionModel {
-    const entry = this._models.get(id) ?? { model: new SessionModel(id, this._stream), users: 0 };
+    const entry = this._models.get(id) ?? {
+      model: new SessionModel(id, this._stream, this._history),
+      users: 0
+    };
     entry.users += 1;
     this._models.set(id, entry);
     return entry.model;

@@ -55,7 +55,7 @@ it('puts a prompt that waited where it began to run', () => {
     { type: 'prompt_state', prompt: 'p', state: 'done' }
   );
   expect(entries.map(entry => entry.kind)).toEqual(['message', 'prompt', 'message']);
-  expect(entries[1]).toMatchObject({ text: 'edited', state: 'done' } as IPromptEntry);
+  expect(entries[1]).toMatchObject({ content: [text('edited')], state: 'done' } as IPromptEntry);
 });
 
 it('creates a tool call by its update, and grows its output', () => {
@@ -89,6 +89,70 @@ it('empties a message that a retry discarded', () => {
   expect((entries[0] as IMessageEntry).text).toBe('right');
 });
 
-it('passes over types it does not know', () => {
-  expect(fold({ type: 'from_the_future', what: 1 }).entries).toEqual([]);
+it('tells an event of a type that it does not know', () => {
+  const { entries } = fold({ type: 'from_the_future', what: 1 });
+  expect(entries).toMatchObject([{ kind: 'unknown', type: 'from_the_future' }]);
+});
+
+/** Events that come in every order: what a long session can have. */
+function random(seed: number, count: number): SessionEvent[] {
+  let state = seed;
+  const any = (below: number) => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return Math.floor((state / 2147483648) * below);
+  };
+  const makers: (() => object)[] = [
+    () => chunk(`m${any(4)}`, `w${any(99)} `),
+    () => ({ ...chunk(`m${any(4)}`, 'hm '), type: 'agent_thought_chunk' }),
+    () => ({ type: 'message_discarded', message: `m${any(4)}` }),
+    () => ({ type: 'tool_call', call: `c${any(4)}`, title: `T${any(9)}`, kind: 'read' }),
+    () => ({ type: 'tool_call_update', call: `c${any(4)}`, status: 'completed' }),
+    () => ({ type: 'tool_output_delta', call: `c${any(4)}`, text: `o${any(9)}` }),
+    () => ({
+      type: 'prompt_state',
+      prompt: `p${any(5)}`,
+      state: 'queued',
+      content: [text(`say ${any(99)}`)]
+    }),
+    () => ({ type: 'prompt_state', prompt: `p${any(5)}`, state: ['running', 'done'][any(2)] }),
+    () => ({ type: 'request_opened', request: `r${any(4)}`, kind: 'permission', title: 'May I?' }),
+    () => ({ type: 'request_resolved', request: `r${any(4)}`, option: `o${any(3)}` }),
+    () => ({ type: 'request_withdrawn', request: `r${any(4)}`, why: 'late' }),
+    () => ({ type: 'turn_started', turn: any(9), prompts: [] }),
+    () => ({ type: 'turn_ended', turn: any(9), reason: ['end_turn', 'cancelled'][any(2)] }),
+    () => (any(6) ? { type: 'usage_update' } : { type: 'gap', first: 1, last: 2, why: 'lost' }),
+    () => ({ type: 'from_the_future' })
+  ];
+  return Array.from({ length: count }, (_, at) => ({
+    seq: at + 1,
+    time: at,
+    ...makers[any(makers.length)]()
+  })) as unknown as SessionEvent[];
+}
+
+it('is the same whether folded at once or joined of pages, wherever they part', () => {
+  const stretch = (events: SessionEvent[]) => {
+    const transcript = new Transcript();
+    events.forEach(event => transcript.apply(event));
+    return transcript;
+  };
+  for (let seed = 1; seed <= 60; seed++) {
+    const events = random(seed, 60);
+    const whole = stretch(events).entries;
+    for (const size of [1, 7, 20, 59]) {
+      let at = Math.max(0, events.length - size);
+      const joined = stretch(events.slice(at));
+      while (at > 0) {
+        const begin = Math.max(0, at - size);
+        joined.prepend(stretch(events.slice(begin, at)));
+        at = begin;
+      }
+      const told = (entries: readonly object[]) =>
+        entries.map(entry => {
+          const { fresh, ...rest } = entry as { fresh?: boolean };
+          return JSON.parse(JSON.stringify(rest));
+        });
+      expect(told(joined.entries), `seed ${seed}, pages of ${size}`).toEqual(told(whole));
+    }
+  }
 });

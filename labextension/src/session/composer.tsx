@@ -26,7 +26,7 @@ export function Composer(props: { model: SessionModel }): JSX.Element {
       attempt.current = { text, id: UUID.uuid4() };
     }
     const { id } = attempt.current;
-    if (await run(() => codecast.api.prompt(session, id, text))) {
+    if (await run(() => codecast.api.prompt(session, id, [{ type: 'text', text }]))) {
       attempt.current = { text: '', id: '' };
       setText(now => (now === text ? '' : now));
     }

@@ -1,6 +1,6 @@
 import React from 'react';
 
-import { Entry, IMessageEntry, INoticeEntry, IPromptEntry } from '../model/transcript';
+import { Entry, IMessageEntry, INoticeEntry, IPromptEntry, wordsOf } from '../model/transcript';
 import { useCodecast } from '../ui/context';
 import { Problem } from '../ui/problem';
 import { endWord, personWords, promptWord } from '../ui/words';
@@ -23,6 +23,10 @@ export const EntryView = React.memo(function EntryView(props: {
       return entry.outcome === 'open' ? null : <EndedRequest entry={entry} />;
     case 'notice':
       return <Notice entry={entry} />;
+    case 'turn':
+    case 'end':
+    case 'unknown':
+      return null;
     default:
       return entry.text.trim() ? <Message entry={entry} /> : null;
   }
@@ -40,9 +44,9 @@ function Prompt(props: { entry: IPromptEntry }): JSX.Element {
   ].filter(Boolean);
   return (
     <div className="jp-Codecast-prompt" data-state={entry.state}>
-      <div className="jp-Codecast-promptText">{entry.text}</div>
+      <div className="jp-Codecast-promptText">{wordsOf(entry.content)}</div>
       {notes.length > 0 && <small>{notes.join(' · ')}</small>}
-      {entry.state === 'unknown' && <Unknown prompt={entry.prompt} text={entry.text} />}
+      {entry.state === 'unknown' && <Unknown prompt={entry.prompt} text={wordsOf(entry.content)} />}
       <Problem problem={entry.error} />
     </div>
   );

@@ -30,8 +30,8 @@ const ICONS: { [kind: string]: LabIcon } = {
 /** A tool call as a line that opens. */
 export const Tool = React.memo(function Tool(props: { entry: IToolEntry }): JSX.Element {
   const { entry } = props;
-  const Icon = ICONS[entry.toolKind] ?? settingsIcon;
-  const hasMore = entry.content.length > 0 || entry.output || entry.input !== undefined;
+  const Icon = ICONS[entry.toolKind ?? ''] ?? settingsIcon;
+  const hasMore = (entry.content?.length ?? 0) > 0 || entry.output || entry.input !== undefined;
   const line = (
     <>
       <Icon.react tag="span" className="jp-Codecast-toolIcon" width="14px" height="14px" />
@@ -47,7 +47,7 @@ export const Tool = React.memo(function Tool(props: { entry: IToolEntry }): JSX.
       </div>
     );
   }
-  const isDiff = entry.content.some(block => block.type === 'diff');
+  const isDiff = (entry.content ?? []).some(block => block.type === 'diff');
   return (
     <details
       className={className}

@@ -22,7 +22,7 @@ export function Unknown(props: { prompt: string; text: string }): JSX.Element {
     setSettled(true);
   };
   const send = async () => {
-    if (await run(() => codecast.api.prompt(session, again.current, text))) {
+    if (await run(() => codecast.api.prompt(session, again.current, [{ type: 'text', text }]))) {
       settle();
     }
   };

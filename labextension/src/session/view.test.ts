@@ -50,7 +50,8 @@ it('sends a prompt again that nobody can tell of, once, under a new id', async (
   again.click();
   await vi.waitFor(() => expect(view.node.textContent).not.toContain('Send Again'));
   const calls = server.api.prompt.mock.calls;
-  expect(calls.map(call => [call[0], call[2]])).toEqual(Array(2).fill(['s1', 'change the file']));
+  const sent = ['s1', [text('change the file')]];
+  expect(calls.map(call => [call[0], call[2]])).toEqual([sent, sent]);
   expect(calls[0][1]).toBe(calls[1][1]);
   expect(calls[0][1]).not.toBe('p1');
 });

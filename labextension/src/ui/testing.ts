@@ -6,7 +6,9 @@ import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 import { vi } from 'vitest';
 
-import { IMachine, IPrompt, ISession } from '../connection/types';
+import { IDirectory, IEventPage, IMachine, IPrompt, ISession } from '../connection/types';
+import { IContent } from '../model/events.gen';
+import { Losses } from '../connection/losses';
 import { HubModel } from '../model/hub';
 import { SessionModels } from '../model/session';
 import { initial } from '../model/state';
@@ -20,7 +22,36 @@ export class FakeServer {
     giveSecret: vi.fn(async (machine: string, _prompt: string, _value: string) => ({
       name: machine
     })),
-    prompt: vi.fn(async (session: string, id: string, text: string) => ({ session, id, text })),
+    prompt: vi.fn(async (session: string, id: string, content: IContent[], _steer?: boolean) => ({
+      session,
+      id,
+      content
+    })),
+    editPrompt: vi.fn(async (_session: string, id: string, content: IContent[]) => ({
+      id,
+      content
+    })),
+    change: vi.fn(async (id: string, _change: object) => ({ id })),
+    answer: vi.fn(async (_session: string, request: string, _answer: object) => ({ request })),
+    requests: vi.fn(async (_session: string): Promise<object[]> => []),
+    directories: vi.fn(async (_machine: string, path: string): Promise<IDirectory> => ({
+      path,
+      entries: []
+    })),
+    usage: vi.fn(async (_session: string): Promise<object> => ({ total: {} })),
+    attach: vi.fn(async (_session: string, name: string, _file: Blob): Promise<IContent> => ({
+      type: 'resource_link',
+      name,
+      uri: `attachment:12345678/${name}`
+    })),
+    download: vi.fn(async (_session: string, _path: string) => new Blob(['x'])),
+    eventsBefore: vi.fn(
+      async (_session: string, _before: number, _limit: number): Promise<IEventPage> => ({
+        events: [],
+        last_seq: 0,
+        more: false
+      })
+    ),
     prompts: vi.fn(async (_session: string): Promise<IPrompt[]> => []),
     cancelPrompt: vi.fn(async (_session: string, _prompt: string) => undefined)
   };
@@ -31,14 +62,23 @@ export class FakeServer {
       isConnected: true,
       subscribe: (session: string, subscriber: any) => {
         this._subscribers.set(session, subscriber);
-        return new DisposableDelegate(() => this._subscribers.delete(session));
+        return new DisposableDelegate(() => {
+          this._subscribers.delete(session);
+          this._last.delete(session);
+        });
       }
     } as any;
     stream.frame = this._frame = new Signal<object, any>(stream);
     stream.connectionChanged = this._connection = new Signal<object, boolean>(stream);
     const { api } = this as any;
     this.context = {
-      codecast: { api, stream, hub: new HubModel(stream), sessions: new SessionModels(stream) },
+      codecast: {
+        api,
+        stream,
+        hub: new HubModel(stream),
+        sessions: new SessionModels(stream, api),
+        losses: new Losses(stream, { health: async () => undefined })
+      },
       commands: new CommandRegistry(),
       rendermime: new RenderMimeRegistry(),
       trans: nullTranslator.load('codecast_jupyter'),
@@ -67,16 +107,20 @@ export class FakeServer {
     this.say({ type: 'session', session: { ...session, ...more, ...fields } });
   }
 
-  /** Events of a session that a view shows, numbered from 1. */
+  /** More events of a session that a view shows, numbered from 1. */
   events(session: string, ...events: object[]): void {
-    const numbered = events.map((event, index) => ({ seq: index + 1, time: index, ...event }));
-    this._subscribers.get(session)!.subscribed(numbered.length);
-    this._subscribers.get(session)!.events(numbered);
+    const last = this._last.get(session) ?? 0;
+    const numbered = events.map((event, at) => ({ seq: last + at + 1, time: last + at, ...event }));
+    this._last.set(session, last + events.length);
+    const subscriber = this._subscribers.get(session)!;
+    subscriber.subscribed({ after: last, last_seq: last + events.length });
+    subscriber.events(numbered);
   }
 
   private _frame: Signal<object, any>;
   private _connection: Signal<object, boolean>;
   private _subscribers = new Map<string, any>();
+  private _last = new Map<string, number>(); // the newest event of a session
 }
 
 /** Puts a widget on the page. */
