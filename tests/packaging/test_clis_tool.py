@@ -14,7 +14,7 @@ RESULTS = """<testsuites><testsuite>
 <testcase classname="tests.contract.test_turns" name="test_text[acp-agent]"/>
 <testcase classname="tests.contract.test_lives" name="test_killed[streaming-opencode]">
   <failure message="AssertionError: not resumed&#10;and more">...</failure></testcase>
-<testcase classname="tests.clis.test_codex_turns" name="test_steer"><error message="gone"/></testcase>
+<testcase classname="tests.clis.test_codex" name="test_steer"><error message="gone"/></testcase>
 <testcase classname="tests.clis.test_diffs" name="test_whole"><failure message="odd"/></testcase>
 </testsuite></testsuites>"""
 
