@@ -133,7 +133,8 @@ def scan(directory: str) -> Iterator[Tuple[int, int, bytes]]:
 class Journal:
     """The one writer. Opening it cuts off what a crash of the machine left broken.
 
-    `seq` is the last number given, `full` the reason why bytes wait for space (else None).
+    `seq` is the last number given, `full` the reason why bytes wait for space (else None),
+    `news` what the last `append` wrote, all of it after the record `news_after`.
     """
 
     def __init__(self, directory: str) -> None:
@@ -141,6 +142,8 @@ class Journal:
         self.seq = 0
         self.full: Optional[OSError] = None
         self.dirty = False
+        self.news = b""
+        self.news_after = 0
         self._pending = b""  # records that are not on disk yet
         self._first = 1  # the seq of the first of them
         self._held = 0  # bytes of an unfinished batch that are on disk
@@ -174,12 +177,17 @@ class Journal:
         now = int(time.time() * 1e6)
         if not self._pending:
             self._first = self.seq + 1
-        out = [self._pending]
+        out = [self._pending] if self._pending else []
         for index, payload in enumerate(payloads):
             self.seq += 1
             out.append(records.encode(self.seq, times[index] if times else now, payload))
-        self._pending = b"".join(out)
-        return self.flush()
+        self._pending = data = b"".join(out)
+        whole = not self._held
+        if not self.flush():
+            self.news = b""
+            return False
+        self.news, self.news_after = data if whole else b"", self._first - 1
+        return True
 
     def append_or_refuse(self, payloads: List[bytes]) -> None:
         """`append` and `sync`, or nothing at all and CodecastError("disk_full")."""
@@ -215,6 +223,15 @@ class Journal:
         return True
 
     def _write(self) -> None:
+        if not self._held:  # nearly always all of it, in one go
+            self._held = os.write(self._fd, self._pending)
+            self.dirty = True
+            if self._held == len(self._pending):
+                self._pending = b""
+                self._size += self._held
+                self._held = 0
+                return
+            self._pending = self._pending[self._held :]
         view = memoryview(self._pending)
         written = 0
         try:

@@ -91,6 +91,8 @@ class Ledger:
         self.heard = time
         if type in SIGNS:
             self.taken = True
+        if type not in state.FOLDED:
+            return
         if type == "prompt_state":
             self.known.add(str(data.get("prompt")))
             if data.get("steered"):

@@ -21,6 +21,7 @@ from .protocol.errors import CodecastError
 from .streams import READ, Lines, Outbox
 
 LINE_LIMIT = 64 << 20  # bytes in a line of the CLI's stdout
+SIP = 16 << 10  # bytes a read takes while little comes: what needs no pages of its own
 TAIL = 64 << 10  # bytes of its stderr kept for errors
 READY_WITHIN = 60.0  # seconds
 FIND_WITHIN = 40.0
@@ -81,6 +82,7 @@ class Life:
         self._child: Optional[Child] = None
         self._stdin: Optional[Outbox] = None
         self._lines = Lines(LINE_LIMIT)
+        self._appetite = SIP
         self._tail = b""
         self._timers: Dict[int, Call] = {}  # cancel them at the end
         self._timer = 0
@@ -223,11 +225,12 @@ class Life:
         if child is None or child.stdout < 0:
             return False
         try:
-            data = os.read(child.stdout, READ)
+            data = os.read(child.stdout, self._appetite)
         except BlockingIOError:
             return False
         except OSError:
             data = b""
+        self._appetite = READ if len(data) == self._appetite else SIP
         if not data:
             self.pause_reading()
             os.close(child.stdout)
@@ -235,14 +238,15 @@ class Life:
             return False
         lines, too_long = self._lines.feed(data)
         if lines or too_long:
+            take = self.owner.cli_line
 
-            def take() -> None:
+            def hear() -> None:
                 for length in too_long:
                     self.owner.cli_says_too_much(length)
                 for line in lines:
-                    self.owner.cli_line(line)
+                    take(line)
 
-            self.owner.act(take)
+            self.owner.act(hear)
         return True
 
     def _read_stderr(self) -> None:

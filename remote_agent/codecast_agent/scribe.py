@@ -17,6 +17,7 @@ from .loop import Call, Loop
 from .places import Place
 from .protocol import records
 from .protocol.errors import CodecastError
+from .protocol.state import FOLDED
 
 Event = Dict[str, Any]
 SYNC_EVERY = 1.0
@@ -119,8 +120,10 @@ class Scribe:
             )
 
     def _take(self, seq: int, event: Event) -> None:
-        data = {key: value for key, value in event.items() if key != "type"}
-        self.ledger.apply(seq, time.time(), event["type"], data)
+        kind = event["type"]
+        if kind in FOLDED:  # of others only the type matters
+            event = {key: value for key, value in event.items() if key != "type"}
+        self.ledger.apply(seq, time.time(), kind, event)
 
     def commit(self) -> None:
         """Write, sync if it is urgent, then let lines and replies go."""

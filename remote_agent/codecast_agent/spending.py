@@ -39,6 +39,8 @@ class Spending:
         session = self._session
         if self.over:
             return not session.ledger.idle() and session.interrupt()
+        if not session.ledger.state["budget"]:
+            return False
         now = time.time()
         reached = budget.reached(session.ledger.state, now)
         if reached is not None:

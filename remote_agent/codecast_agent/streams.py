@@ -24,6 +24,10 @@ class Lines:
 
     def feed(self, data: bytes) -> Tuple[List[bytes], List[int]]:
         """The lines that `data` completes, and the lengths of those that were too long."""
+        if not self._size and data[-1:] == b"\n" and len(data) <= self._limit:  # nearly always
+            lines = data.split(b"\n")
+            lines.pop()
+            return lines, []
         end = data.find(b"\n")
         if end < 0:
             self._keep(data)
@@ -70,10 +74,24 @@ class Outbox:
         return bool(self._queue)
 
     def put(self, data: bytes) -> None:
-        if data:
+        if not data:
+            return
+        if self._watching:
             self._queue.append(data)
-            if not self._watching:
-                self.flush()
+            return
+        try:
+            written = os.write(self._fd, data)
+        except (BlockingIOError, InterruptedError):
+            written = 0
+        except OSError:
+            self._fail()
+            return
+        if written < len(data):
+            self._queue.append(data)
+            self._offset = written
+            self.flush()
+        elif self.drained is not None:
+            self.drained()
 
     def flush(self) -> None:
         """Write what can be written now."""
@@ -89,14 +107,17 @@ class Outbox:
             pass
         except OSError as problem:
             if problem.errno != errno.EINTR:
-                self.close()
-                self._broken()
+                self._fail()
                 return
         if self._watching != bool(self._queue):
             self._watching = bool(self._queue)
             self._loop.writer(self._fd, self.flush if self._watching else None)
         if not self._queue and self.drained is not None:
             self.drained()
+
+    def _fail(self) -> None:
+        self.close()
+        self._broken()
 
     def close(self) -> None:
         """Forget what is unsent; the descriptor stays its owner's."""

@@ -416,13 +416,14 @@ class AcpAdapter:
     def _notified(self, method: str, params: Dict[str, Any], message: Dict[str, Any]) -> None:
         if method == "session/update":
             update = obj(params.get("update"))
-            output = self._content.is_output(update)
-            if self._replaying and self._content.is_history(update):
-                if self._settled is not None:
-                    self._settle()
-                return
-            if output and not self._prompted:
-                self._unasked()
+            if not self._prompted:
+                output = self._content.is_output(update)
+                if self._replaying and self._content.is_history(update):
+                    if self._settled is not None:
+                        self._settle()
+                    return
+                if output:
+                    self._unasked()
             self._content.update(update)
         elif method == "$/cancel_request":
             self._requests.cancelled(params.get("requestId"))

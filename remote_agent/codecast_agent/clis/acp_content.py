@@ -19,6 +19,7 @@ from .quirks import Quirks
 
 ENDED = ("completed", "failed")
 CHUNKS = ("agent_message_chunk", "agent_thought_chunk", "user_message_chunk")
+HISTORY = (*CHUNKS, "tool_call", "tool_call_update", "plan")
 
 
 class Content:
@@ -83,7 +84,7 @@ class Content:
 
     def is_history(self, update: Dict[str, Any]) -> bool:
         """Whether a replay tells it of a turn that is over."""
-        return update.get("sessionUpdate") in (*CHUNKS, "tool_call", "tool_call_update", "plan")
+        return update.get("sessionUpdate") in HISTORY
 
     def update(self, update: Dict[str, Any]) -> None:
         """Emit what one update says."""
@@ -139,6 +140,8 @@ class Content:
 
     def _hidden(self, block: Optional[Dict[str, Any]]) -> bool:
         """Whether it is the agent talking to itself."""
+        if not self._quirks.hidden:
+            return False
         text = block.get("text", "") if block is not None else ""
         return any(text.startswith(start) for start in self._quirks.hidden)
 

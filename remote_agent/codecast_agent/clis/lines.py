@@ -10,6 +10,9 @@ from typing import Any, Dict, List, Optional
 
 from .contract import Host
 
+# NaN and Infinity are no JSON and must not get into ours. The decoder is made once: `json.loads`
+# would make one for every line.
+_scan = json.JSONDecoder(parse_constant=lambda name: None).scan_once
 SHOWN = 300  # characters of a strange line in the words; all of it is in `raw`
 
 
@@ -30,9 +33,9 @@ def parse(host: Host, line: bytes) -> Optional[Dict[str, Any]]:
             )
     if text[:1] == "{":
         try:
-            # NaN and Infinity are no JSON and must not get into ours
-            value = json.loads(text, parse_constant=lambda name: None)
-        except (ValueError, RecursionError):
+            value, end = _scan(text, 0)
+            value = value if end == len(text) else None
+        except (ValueError, RecursionError, StopIteration):
             value = None
         if isinstance(value, dict):
             return value
