@@ -1,7 +1,10 @@
 """A source of dated events: plain lines, or an ACP agent that says the same. Standard library only.
 
-source.py raw RATE COUNT     COUNT lines of JSON at RATE a second (0: flat out)
+source.py raw RATE COUNT     COUNT lines of JSON at RATE a second (0: flat out), then waits for
+                             the end of its input, so that its processes can still be weighed
 source.py acp                an agent whose prompt is "RATE COUNT"
+
+Dates are nanoseconds of the monotonic clock, which all processes of a computer share.
 """
 
 import json
@@ -19,7 +22,7 @@ def emit(rate, count, line):
             wait = start + i / rate - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)
-        data = line(i, time.time_ns())
+        data = line(i, time.monotonic_ns())
         while data:
             data = data[os.write(1, data) :]
 
@@ -60,5 +63,6 @@ def agent():
 if __name__ == "__main__":
     if sys.argv[1] == "raw":
         emit(float(sys.argv[2]), int(sys.argv[3]), raw_line)
+        sys.stdin.buffer.read()
     else:
         agent()

@@ -1,0 +1,39 @@
+"""What every way can do: carry COUNT dated events at RATE and say how long each took."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Trial:
+    """`latencies` in ms, from the source's clock until the event was had; `seconds` from the first
+    event to the last; `cpu` in microseconds an event by place."""
+
+    latencies: list[float]
+    seconds: float
+    cpu: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        return len(self.latencies) / max(self.seconds, 1e-9)
+
+
+class Way(ABC):
+    name = ""
+
+    async def open(self) -> None:
+        """Connect; what can be done before the first event."""
+
+    @abstractmethod
+    async def carry(self, rate: float, count: int) -> Trial:
+        """One trial; `rate` 0 is flat out. Raises AssertionError when an event was lost."""
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
+
+
+def check(numbers: list[int], count: int) -> None:
+    """Every event once, in order."""
+    assert numbers == list(range(count)), f"{len(numbers)} events came of {count}, or in disorder"
