@@ -19,17 +19,14 @@ from .acp_content import Content
 from .acp_requests import Requests
 from .acp_settings import Call, Settings
 from .contract import Answer, Host, Launch, Process, Prompt
+from .jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Done, JsonRpc
 from .lines import clip, encode, obj, parse, text_of
 from .quirks import quirks
 
 QUIET = 2.0  # seconds of silence that end a turn the agent began by itself
 SILENCE = 30.0  # seconds without a word in a turn after which a person is told why that may be
 AUTH_REQUIRED = -32000
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
 REASONS = frozenset(("end_turn", "cancelled", "refusal", "max_tokens", "max_turn_requests"))
-
-Done = Callable[[Dict[str, Any], Optional[Dict[str, Any]]], None]  # (result, error)
 
 
 class AcpAdapter:
@@ -41,6 +38,7 @@ class AcpAdapter:
         self._host = host
         self._launch = launch
         self._quirks = quirks(self.cli)
+        self._rpc = JsonRpc(self._write, self._asked, self._notified, self._stray)
         self._settings = Settings(host, self._quirks)
         self._content = Content(host, self._quirks, self._settings)
         self._requests = Requests(
@@ -48,12 +46,10 @@ class AcpAdapter:
             self._quirks,
             self._content,
             self._settings,
-            self._send_result,
+            self._rpc.result,
             launch.cwd,
         )
         self._content.cost_before = launch.cost_usd
-        self._waiting: Dict[int, Done] = {}  # our JSON-RPC requests
-        self._next_id = 0
         self._capabilities: Dict[str, Any] = {}
         self._native = ""
         self._replaying = False  # from session/load or fork to the first prompt
@@ -82,7 +78,7 @@ class AcpAdapter:
             "terminal": False,
             "elicitation": {"form": {}},
         }
-        self._call(
+        self._rpc.call(
             "initialize",
             {"protocolVersion": 1, "clientInfo": client, "clientCapabilities": capabilities},
             self._initialized,
@@ -116,7 +112,7 @@ class AcpAdapter:
         where: Dict[str, Any] = {"cwd": self._launch.cwd, "mcpServers": []}
         can = obj(self._capabilities.get("sessionCapabilities"))
         if native is None:
-            self._call("session/new", where, self._session_open)
+            self._rpc.call("session/new", where, self._session_open)
             return
         if self._launch.fork:
             method = "session/fork" if "fork" in can else ""
@@ -140,7 +136,7 @@ class AcpAdapter:
         self._replaying = True  # some tell the history of a fork, too
         if method == "session/load":
             self._quirks.before_load(self._launch)
-        self._call(method, {"sessionId": native, **where}, opened)
+        self._rpc.call(method, {"sessionId": native, **where}, opened)
 
     def _begin_anew(self, why: str) -> None:
         self._host.emit(
@@ -150,7 +146,7 @@ class AcpAdapter:
             % why,
         )
         where = {"cwd": self._launch.cwd, "mcpServers": []}
-        self._call("session/new", where, self._session_open)
+        self._rpc.call("session/new", where, self._session_open)
 
     def _session_open(
         self, result: Dict[str, Any], error: Optional[Dict[str, Any]], native: str = ""
@@ -217,7 +213,7 @@ class AcpAdapter:
                 self._prompt_done(result, error)
 
         blocks = [acp_content.prompt_block(block, images) for block in prompt.content]
-        self._call("session/prompt", {"sessionId": self._native, "prompt": blocks}, done)
+        self._rpc.call("session/prompt", {"sessionId": self._native, "prompt": blocks}, done)
         if self._quirks.silent_retries:
             self._heard = time.monotonic()
             self._relax = self._host.after(SILENCE, self._silent)
@@ -245,7 +241,7 @@ class AcpAdapter:
         if self._turn is None:
             return
         self._interrupted = self._content.interrupted = True
-        self._send({"method": "session/cancel", "params": {"sessionId": self._native}})
+        self._rpc.write({"method": "session/cancel", "params": {"sessionId": self._native}})
         # some agents end the turn only when their open request is answered
         self._requests.withdraw("the turn was interrupted", tell=True)
         if not self._prompted:
@@ -345,7 +341,7 @@ class AcpAdapter:
             self._setting(call, done)
 
     def _setting(self, call: Call, done: Done) -> None:
-        self._call(call.method, {"sessionId": self._native, **call.params}, done)
+        self._rpc.call(call.method, {"sessionId": self._native, **call.params}, done)
 
     def _refused(self, what: str, error: Dict[str, Any]) -> CodecastError:
         return CodecastError(
@@ -364,7 +360,7 @@ class AcpAdapter:
 
     def exited(self, problem: CodecastError) -> None:
         self._requests.withdraw("the CLI ended", tell=False)
-        self._waiting.clear()
+        self._rpc.gone()
         if self._turn is not None:
             self._end_turn("error", error=problem.to_json())
 
@@ -379,7 +375,7 @@ class AcpAdapter:
                 self._fail("", {"code": AUTH_REQUIRED, "message": "it asks for a login"})
             return
         try:
-            self._message(message)
+            self._rpc.take(message)
         except Exception as problem:  # a wrong shape must cost one message, not the session
             self._host.emit(
                 "notice",
@@ -388,30 +384,10 @@ class AcpAdapter:
                 raw=message,
             )
             if "method" in message and message.get("id") is not None:
-                error = {"code": INVALID_PARAMS, "message": "it could not be read"}
-                self._send({"id": message["id"], "error": error})
+                self._rpc.refuse(message["id"], INVALID_PARAMS, "it could not be read")
 
-    def _message(self, message: Dict[str, Any]) -> None:
-        method = message.get("method")
-        if isinstance(method, str):
-            params = obj(message.get("params"))
-            if message.get("id") is not None:
-                self._asked(message["id"], method, params, message)
-            else:
-                self._notified(method, params, message)
-            return
-        number = message.get("id")
-        done = self._waiting.pop(number, None) if isinstance(number, int) else None
-        if done is None and isinstance(number, str) and number.isdigit():
-            done = self._waiting.pop(int(number), None)  # an agent that makes ids strings
-        if done is None:
-            self._unknown("The CLI answered what nobody asked.", message)
-            return
-        error = message.get("error")
-        if error is not None:
-            done({}, obj(error) or {"message": str(error)})
-        else:
-            done(obj(message.get("result")), None)
+    def _stray(self, message: Dict[str, Any]) -> None:
+        self._unknown("The CLI answered what nobody asked.", message)
 
     def _notified(self, method: str, params: Dict[str, Any], message: Dict[str, Any]) -> None:
         if method == "session/update":
@@ -437,18 +413,17 @@ class AcpAdapter:
             self._unasked()
         if method == "session/request_permission":
             if self._interrupted:  # asked while our interrupt was under way
-                self._send_result(native, {"outcome": {"outcome": "cancelled"}})
+                self._rpc.result(native, {"outcome": {"outcome": "cancelled"}})
             else:
                 self._requests.permission(native, params)
             return
         if method == "elicitation/create" and not self._interrupted:
             if self._requests.form(native, params):
                 return
-            self._send_result(native, {"action": "cancel"})
+            self._rpc.result(native, {"action": "cancel"})
             self._unknown("The CLI asked for a form that cannot be shown.", message)
             return
-        error = {"code": METHOD_NOT_FOUND, "message": "Codecast does not offer " + method}
-        self._send({"id": native, "error": error})
+        self._rpc.refuse(native, METHOD_NOT_FOUND, "Codecast does not offer " + method)
         if not method.startswith("fs/"):  # some write through the client whatever it declared
             self._unknown("The CLI asked for something unknown: %s" % clip(method, 80), message)
 
@@ -468,15 +443,7 @@ class AcpAdapter:
     def _unknown(self, text: str, message: Dict[str, Any]) -> None:
         self._host.emit("notice", level="info", text=text, raw=message)
 
-    def _call(self, method: str, params: Dict[str, Any], done: Done) -> None:
-        self._next_id += 1
-        self._waiting[self._next_id] = done
-        self._send({"id": self._next_id, "method": method, "params": params})
-
-    def _send_result(self, native: Any, result: Dict[str, Any]) -> None:
-        self._send({"id": native, "result": result})
-
-    def _send(self, message: Dict[str, Any]) -> None:
+    def _write(self, message: Dict[str, Any]) -> None:
         self._host.send(encode({"jsonrpc": "2.0", **message}))
 
     # ---- errors ----

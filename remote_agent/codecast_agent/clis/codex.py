@@ -20,13 +20,13 @@ from . import codex_problems as problems
 from .codex_content import Content
 from .codex_launch import argv
 from .codex_news import News
-from .codex_opening import Done, Opening, message_of
+from .codex_opening import Opening, message_of
 from .codex_requests import Requests
 from .codex_settings import FREEDOM, POLICIES, Settings
 from .contract import Answer, Host, Launch, Process, Prompt
+from .jsonrpc import METHOD_NOT_FOUND, Done, JsonRpc
 from .lines import clip, file_words, many, obj, parse, text_of
 
-METHOD_NOT_FOUND = -32601
 STOP_AGAIN = 0.1  # seconds until an interrupt that Codex refused is tried again
 SWEEP = 2.0  # seconds for the commands of an interrupted turn to end; the supervisor waits 3
 SWEEP_AGAIN = 0.3  # seconds until a command that had hardly begun must be listed
@@ -45,15 +45,14 @@ class CodexAdapter:
     def __init__(self, host: Host, launch: Launch) -> None:
         self._host = host
         self._launch = launch
+        self._rpc = JsonRpc(self._write, self._asked, self._notified, self._stray)
         self._settings = Settings(host, launch.mode, launch.model)
         self._content = Content(host, launch.cwd)
         self._news = News(host, self._list_skills)
         self._requests = Requests(
-            host, launch.cwd, self._content, self._respond, self._settings.judge, self._say
+            host, launch.cwd, self._content, self._rpc.result, self._settings.judge, self._say
         )
-        self._opening = Opening(host, launch, self._call, self._send, self._thread_open)
-        self._waiting: Dict[int, Done] = {}  # our JSON-RPC requests
-        self._next_id = 0
+        self._opening = Opening(host, launch, self._rpc, self._thread_open)
         self._thread = ""
         self._turn: Optional[int] = None
         self._codex_turn = ""  # its id at Codex, once known
@@ -81,7 +80,7 @@ class CodexAdapter:
         self._thread = self._content.thread = thread
         self._host.emit("session_info_update", native=thread)
         self._settings.thread(result)
-        self._call("model/list", {}, self._models)
+        self._rpc.call("model/list", {}, self._models)
         self._list_skills()
 
     def _models(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
@@ -92,7 +91,7 @@ class CodexAdapter:
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             self._news.skills(result)
 
-        self._call("skills/list", {"cwds": [self._launch.cwd]}, done)
+        self._rpc.call("skills/list", {"cwds": [self._launch.cwd]}, done)
 
     # ---- turns ----
 
@@ -130,7 +129,9 @@ class CodexAdapter:
             if self._turn == turn and self._ending is None:
                 self._stop()
 
-        self._call("turn/interrupt", {"threadId": self._thread, "turnId": self._codex_turn}, done)
+        self._rpc.call(
+            "turn/interrupt", {"threadId": self._thread, "turnId": self._codex_turn}, done
+        )
 
     def _begin(self, words: Words) -> None:
         """A turn for these words."""
@@ -147,7 +148,7 @@ class CodexAdapter:
                 self._turn_is(text_of(obj(result.get("turn")).get("id")))
 
         if len(words.input) == 1 and text_of(words.input[0].get("text")).strip() == "/compact":
-            self._call("thread/compact/start", {"threadId": self._thread}, done)
+            self._rpc.call("thread/compact/start", {"threadId": self._thread}, done)
             return
         self._content.sent(words.id)
         params = {
@@ -156,7 +157,7 @@ class CodexAdapter:
             "clientUserMessageId": words.id,
             **self._settings.turn(),
         }
-        self._call("turn/start", params, done)
+        self._rpc.call("turn/start", params, done)
 
     def _give(self, words: Words) -> None:
         """Into the running turn."""
@@ -182,7 +183,7 @@ class CodexAdapter:
             "input": words.input,
             "clientUserMessageId": words.id,
         }
-        self._call("turn/steer", params, done)
+        self._rpc.call("turn/steer", params, done)
 
     def _say(self, text: str) -> None:
         """Words that go with a refusal."""
@@ -280,7 +281,7 @@ class CodexAdapter:
                 if process and not self._content.is_background(text_of(item.get("itemId"))):
                     self._sweeping += 1
                     params = {"threadId": self._thread, "processId": process}
-                    self._call("thread/backgroundTerminals/terminate", params, ended)
+                    self._rpc.call("thread/backgroundTerminals/terminate", params, ended)
             if self._sweeping or self._ending is None:
                 return
             if last:
@@ -295,7 +296,7 @@ class CodexAdapter:
         def ended(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             self._sweeping -= 1
 
-        self._call("thread/backgroundTerminals/list", {"threadId": self._thread}, listed)
+        self._rpc.call("thread/backgroundTerminals/list", {"threadId": self._thread}, listed)
 
     def _swept(self) -> None:
         fields, self._ending = self._ending, None
@@ -345,7 +346,7 @@ class CodexAdapter:
         return True
 
     def _update(self, fields: Dict[str, Any], done: Done) -> None:
-        self._call("thread/settings/update", {"threadId": self._thread, **fields}, done)
+        self._rpc.call("thread/settings/update", {"threadId": self._thread, **fields}, done)
 
     # ---- requests ----
 
@@ -354,7 +355,7 @@ class CodexAdapter:
 
     def exited(self, problem: CodecastError) -> None:
         self._requests.withdraw("the CLI ended", agents=True)
-        self._waiting.clear()
+        self._rpc.gone()
         self._late, self._held = [], []
         if self._turn is not None:
             fields = self._ending or {"reason": "error", "error": problem.to_json()}
@@ -369,10 +370,10 @@ class CodexAdapter:
         if self._requests.asked(native, method, params):
             return
         if method in ("applyPatchApproval", "execCommandApproval"):
-            self._respond(native, {"decision": "denied"})
+            self._rpc.result(native, {"decision": "denied"})
         else:
             text = "Codecast does not offer %s" % clip(method, 60)
-            self._send({"id": native, "error": {"code": METHOD_NOT_FOUND, "message": text}})
+            self._rpc.refuse(native, METHOD_NOT_FOUND, text)
         self._unknown("request %s" % clip(method, 60), message)
 
     # ---- the wire ----
@@ -382,29 +383,14 @@ class CodexAdapter:
         if message is None:
             return
         try:
-            self._message(message)
+            self._rpc.take(message)
             if self._ending is not None and not (self._sweeping or self._content.commands()):
                 self._swept()
         except Exception as problem:  # a wrong shape must cost one message, not the session
             self._notice("error", "A message of Codex could not be read: %r" % problem, message)
 
-    def _message(self, message: Dict[str, Any]) -> None:
-        method = message.get("method")
-        if isinstance(method, str):
-            params = obj(message.get("params"))
-            if message.get("id") is not None:
-                self._asked(message["id"], method, params, message)
-            else:
-                self._notified(method, params, message)
-            return
-        number = message.get("id")
-        done = self._waiting.pop(number, None) if isinstance(number, int) else None
-        if done is None:
-            self._unknown("an answer nobody asked for", message)
-        elif message.get("error") is not None:
-            done({}, obj(message["error"]) or {"message": str(message["error"])})
-        else:
-            done(obj(message.get("result")), None)
+    def _stray(self, message: Dict[str, Any]) -> None:
+        self._unknown("an answer nobody asked for", message)
 
     def _notified(self, method: str, params: Dict[str, Any], message: Dict[str, Any]) -> None:
         parent = self._content.parent_of(params)
@@ -451,15 +437,7 @@ class CodexAdapter:
         elif parent or self._turn is None:  # of the open turn: it ends by it
             self._notice("error", problems.problem(error)["message"], message)
 
-    def _call(self, method: str, params: Dict[str, Any], done: Done) -> None:
-        self._next_id += 1
-        self._waiting[self._next_id] = done
-        self._send({"id": self._next_id, "method": method, "params": params})
-
-    def _respond(self, native: Any, result: Dict[str, Any]) -> None:
-        self._send({"id": native, "result": result})
-
-    def _send(self, message: Dict[str, Any]) -> None:
+    def _write(self, message: Dict[str, Any]) -> None:
         self._host.send(_encode(message))
 
     def _notice(self, level: str, text: str, raw: Any = None) -> None:

@@ -12,14 +12,12 @@ from . import codex_problems as problems
 from .codex_launch import key_provider
 from .codex_settings import GUARDED
 from .contract import Host, Launch
+from .jsonrpc import JsonRpc
 from .lines import clip, many, obj, text_of
 
 IN_USE = "already has an active writer"
 NO_RECORD = ("no rollout", "invalid session id")
 LOOK_BACK = 3  # turns of a resumed thread whose prompts are remembered
-
-Done = Callable[[Dict[str, Any], Optional[Dict[str, Any]]], None]  # (result, error)
-Call = Callable[[str, Dict[str, Any], Done], None]  # a JSON-RPC request
 
 
 class Opening:
@@ -29,14 +27,12 @@ class Opening:
         self,
         host: Host,
         launch: Launch,
-        call: Call,
-        send: Callable[[Dict[str, Any]], None],
+        rpc: JsonRpc,
         opened: Callable[[str, Dict[str, Any]], None],
     ) -> None:
         self._host = host
         self._launch = launch
-        self._call = call
-        self._send = send
+        self._rpc = rpc
         self._opened = opened
         self._provider: Dict[str, Any] = {}  # of the thread, where we bring the key
         self._resumed = False
@@ -45,19 +41,19 @@ class Opening:
     def begin(self) -> None:
         client = {"name": "codecast", "title": "Codecast", "version": "1"}
         params = {"clientInfo": client, "capabilities": {"experimentalApi": True}}
-        self._call("initialize", params, self._initialized)
+        self._rpc.call("initialize", params, self._initialized)
 
     def _initialized(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
         if error is not None:
             self._fail("Codex did not start", error)
             return
-        self._send({"method": "initialized"})
+        self._rpc.write({"method": "initialized"})
         fields = {"cli": "codex"}
         version = text_of(result.get("userAgent")).split(" ")[0].rpartition("/")[2]
         if version[:1].isdigit():
             fields["cli_version"] = version
         self._host.emit("session_info_update", **fields)
-        self._call("account/read", {}, self._account)
+        self._rpc.call("account/read", {}, self._account)
 
     def _account(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
         if error is None and result.get("requiresOpenaiAuth") is True and not result.get("account"):
@@ -69,12 +65,12 @@ class Opening:
                 return
         native = self._launch.native
         if native is None:
-            self._call("thread/start", self._where(), self._thread)
+            self._rpc.call("thread/start", self._where(), self._thread)
             return
         self._resumed = True
         method = "thread/fork" if self._launch.fork else "thread/resume"
         params = {"threadId": native, "excludeTurns": True, **self._where()}
-        self._call(method, params, self._taken_up)
+        self._rpc.call(method, params, self._taken_up)
 
     def _taken_up(self, result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
         words = message_of(error) if error is not None else ""
@@ -97,7 +93,7 @@ class Opening:
                 " It starts without it.",
             )
             self._resumed = False
-            self._call("thread/start", self._where(), self._thread)
+            self._rpc.call("thread/start", self._where(), self._thread)
         else:
             self._fail("Codex could not take up the session", error)
 
@@ -115,7 +111,7 @@ class Opening:
         self._opened(id, result)
         if self._resumed:
             params = {"threadId": id, "limit": LOOK_BACK, "sortDirection": "desc"}
-            self._call("thread/turns/list", params, self._past)
+            self._rpc.call("thread/turns/list", params, self._past)
         else:
             self._host.ready()
 
