@@ -39,6 +39,7 @@ START_LIMIT = 180.0  # seconds: a first `npx` may download
 CALL_LIMIT = 60.0
 AWAY = ("link_lost", "unreachable")  # the machine may come back
 LINK_LIMIT = 30.0  # seconds a verb waits for a machine that is away
+LIVING = ("starting", "ready")  # what `process` of a state says while there is one
 SHOWN_WITHIN = 5.0  # seconds for a machine's word to be in the store
 
 
@@ -359,7 +360,8 @@ class Sessions:
 
     async def stop(self, session: str, *, actor: Actor) -> dict[str, Any]:
         """End the CLI and everything it started; the history stays."""
-        return await self._verb(session, "stop", actor)
+        found = await self._verb(session, "stop", actor)
+        return await self._shown(found, lambda state: state["process"] not in LIVING)
 
     async def resume(self, session: str, *, actor: Actor | None = None) -> dict[str, Any]:
         """Start the CLI again by its own id."""
@@ -387,11 +389,7 @@ class Sessions:
         change = budgets.check(budget)
         found = await self._verb(session, "set_budget", actor, budget=change)
         wanted = budgets.changed(found["state"]["budget"], change)
-        async for _ in self.feed.heads(found["id"], SHOWN_WITHIN):
-            found = await self.get(found["id"])
-            if found["state"]["budget"] == wanted:
-                break
-        return found
+        return await self._shown(found, lambda state: bool(state["budget"] == wanted))
 
     async def rename(
         self, session: str, name: str, *, actor: Actor | None = None
@@ -433,6 +431,16 @@ class Sessions:
         await self.over_link(found.machine, call, LINK_LIMIT)
         self._hub.keep(found.machine)
         return await self.get(found.id)
+
+    async def _shown(
+        self, session: dict[str, Any], done: Callable[[dict[str, Any]], bool]
+    ) -> dict[str, Any]:
+        """The session once the store has what the machine has done already."""
+        async for _ in self.feed.heads(session["id"], SHOWN_WITHIN):
+            if done(session["state"]):
+                break
+            session = await self.get(session["id"])
+        return session
 
     # -- ending
 
