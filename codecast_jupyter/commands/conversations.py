@@ -11,7 +11,7 @@ from codecast_agent.protocol.errors import CodecastError
 from .budgets import BUDGET, given
 from .context import Context, on_machine, waiting
 from .results import Conversations, Follow, Result, Started
-from .sessions import ready_machine
+from .sessions import NO_SKILLS, ready_machine, skills_words
 from .table import MACHINE, MODES, Command, Values, flag, option, positional
 from .words import one_line
 
@@ -53,6 +53,8 @@ async def adopt(context: Context, values: Values) -> Result:
         limits = given(values)
         if limits:
             body["budget"] = limits
+        if values["no_skills"]:
+            body["skills"] = False
         async with waiting(context, f"adopting on {machine} ...", machine, identity):
             return await context.client.start(
                 machine,
@@ -66,7 +68,9 @@ async def adopt(context: Context, values: Values) -> Result:
             )
 
     session = await on_machine(context, machine, create)
-    words = "A fork: the conversation itself stays as it is." if values["fork"] else ""
+    words = skills_words(session)
+    if values["fork"]:
+        words = f"A fork: the conversation itself stays as it is. {words}".rstrip()
     if values["attach"]:
         return Follow(session, None, words)
     return Started(session, words)
@@ -131,6 +135,7 @@ COMMANDS = (
             option("model", "the CLI's model", complete="model"),
             option("directory", "where it works; by default where it was", complete="directory"),
             *BUDGET,
+            NO_SKILLS,
             flag("attach", "watch it right away", short="a"),
         ),
         examples=(

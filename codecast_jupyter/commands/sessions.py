@@ -20,6 +20,7 @@ FAMILY = "Sessions"
 ENDED = ("stopped", "failed")
 ANSWER_WITHIN = 3.0  # seconds in which a CLI says whether it takes a setting
 TAIL = 200  # events shown before the live ones
+NO_SKILLS = flag("no-skills", "leave your instructions and skills out of the project")
 
 
 def place(context: Context, machine: str, directory: str | None) -> tuple[str, str]:
@@ -315,7 +316,7 @@ COMMANDS = (
             option("prompt", "the first prompt", short="p", metavar="TEXT"),
             *BUDGET,
             flag("create", "make the directory where it is missing"),
-            flag("no-skills", "leave your instructions and skills out of the project"),
+            NO_SKILLS,
             flag("attach", "watch it right away", short="a"),
         ),
         ("new",),

@@ -96,6 +96,7 @@ class FakeClient:
         self.calls: list[tuple[Any, ...]] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.machine_states: dict[str, str] = {"local": "online", "gpu-1": "offline"}
+        self.skills: Json = {}  # what a start says became of them
         self.obstacle: list[CodecastError] = []  # what the next connects fail with
         self.on_connection: Any = lambda error: None
         live = {"pid": 7, "program": "codex", "since": 1.0, "reason": "Codex is in it."}
@@ -245,7 +246,7 @@ class FakeClient:
         await session.emit("session_state", state="ready", pid=1)
         if more.get("prompt"):
             await self.prompt(session.fixed["id"], more["prompt"], id="first")
-        return session.json()
+        return {**session.json(), **({"skills": self.skills} if self.skills else {})}
 
     async def session(self, session: str) -> Json:
         return self._find(session).json()

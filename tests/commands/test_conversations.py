@@ -43,6 +43,17 @@ async def test_the_head_of_an_id_is_enough_and_its_directory_is_kept() -> None:
     assert isinstance(result, results.Follow) and "fork" in result.words
 
 
+async def test_what_became_of_the_persons_skills_is_said_as_at_a_start() -> None:
+    client = FakeClient()
+    client.skills = {"added": ["CLAUDE.md"], "same": [], "skipped": []}
+    result = await run(client, "adopt local 3a5278d9 --fork")
+    assert isinstance(result, results.Started)
+    assert result.words.endswith("stays as it is. Skills: added CLAUDE.md.")
+    assert "skills" not in client.calls[-1][3]
+    await run(client, "adopt local 3a5278d9 --no-skills")
+    assert client.calls[-1][3]["skills"] is False
+
+
 @pytest.mark.parametrize(
     ("id", "code", "words"),
     [
