@@ -84,7 +84,7 @@ INSERT = "INSERT INTO events (session, seq, time, type, body) VALUES (?, ?, ?, ?
 
 
 class Ingest:
-    """The fold of every session lately written; used by the writer thread alone."""
+    """The fold of every session lately written; for jobs of the store that write."""
 
     def __init__(self) -> None:
         self._states: dict[int, tuple[int, fold.State]] = {}  # num -> (version, state)

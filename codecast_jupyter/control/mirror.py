@@ -1,7 +1,9 @@
 """Journals of connected machines, copied into the store and told to the feed.
 
 Each session of a link is a stream: its blocks wait in a list, and one task takes them to the
-store slice by slice, so that the loop breathes and sessions share the writer. What waits
+store slice by slice, so that the loop breathes and sessions share the writer. A little that
+comes to streams with nothing under way is stored at once, all of it in one transaction, when
+the store can (`Store.at_once`): an event of a quiet session waits for no thread. What waits
 beyond HIGH bytes pauses the whole link: the machine's journal is the buffer, not our memory.
 
 Resuming proves continuity. A stream asks from one record before its cursor; that record must
@@ -27,6 +29,7 @@ from .store import Store
 
 log = logging.getLogger(__name__)
 
+LITTLE = 16 << 10  # bytes of a stream that are stored at once
 HIGH = 32 << 20  # bytes waiting on one link before it is paused, and resumed below a quarter
 ACK_EVERY = 2.0  # seconds
 AT_ONCE = 16  # subscriptions being made on one link
@@ -120,6 +123,7 @@ class _Followed:
         self.opening = asyncio.Semaphore(AT_ONCE)
         self.waiting = 0
         self.paused = False
+        self._due: list[_Stream] = []  # with a little to be stored at once
         self._acks = asyncio.create_task(self._acknowledge())
 
     def weigh(self, size: int) -> None:
@@ -131,6 +135,32 @@ class _Followed:
             self.paused = False
             if not self.link.closed.done():
                 self.link.resume()
+
+    def soon(self, stream: _Stream) -> None:
+        """Store what a stream has once everything was taken that came with it."""
+        if not self._due:
+            asyncio.get_running_loop().call_soon(self._store_little)
+        self._due.append(stream)
+
+    def _store_little(self) -> None:
+        due, self._due = [each for each in self._due if each.is_quiet()], []
+        if not due:
+            return
+        pieces = [(each, each.slice()) for each in due]
+
+        def job(db: sqlite3.Connection) -> list[Taken]:
+            take = self.mirror._ingest.take
+            return [take(db, each.num, data) for each, data in pieces]
+
+        try:
+            taken = self.mirror._store.at_once(job)
+        except Exception:
+            # in the thread each is stored, or told what is wrong with it, by itself
+            for each, data in pieces:
+                each.put_back(data)
+        else:
+            for (each, data), one in zip(pieces, taken, strict=True):
+                each.took(data, one)
 
     def end(self) -> None:
         self._acks.cancel()
@@ -214,6 +244,22 @@ class _Stream:
         self._blocks.append(data)
         self._size += len(data)
         self.followed.weigh(len(data))
+        if self.is_quiet():
+            if len(self._blocks) == 1:
+                self.followed.soon(self)
+        else:
+            self._wake()
+
+    def is_quiet(self) -> bool:
+        """Only a little waits, nothing is under way, nothing is in doubt."""
+        idle = self._pump is None or self._pump.done()
+        return idle and not self._how and 0 < self._size <= LITTLE and not self._over
+
+    def put_back(self, data: bytes) -> None:
+        """A slice that is not stored; the pump does it."""
+        self._blocks.insert(0, data)
+        self._size += len(data)
+        self.followed.weigh(len(data))
         self._wake()
 
     def _wake(self) -> None:
@@ -232,7 +278,7 @@ class _Stream:
 
     async def _work(self) -> None:
         while (self._blocks or self._how.get("compare")) and not self._over:
-            era, data = self._era, self._slice()
+            era, data = self._era, self.slice()
             try:
                 await self._store_slice(data)
             except Hole as hole:
@@ -250,9 +296,7 @@ class _Stream:
                 log.warning("session %s: %s", self.session, error.message)
                 await asyncio.sleep(RETRY)
                 if era == self._era and data:
-                    self._blocks.insert(0, data)
-                    self._size += len(data)
-                    self.followed.weigh(len(data))
+                    self.put_back(data)
             if not data and not self._blocks:
                 return
 
@@ -260,19 +304,24 @@ class _Stream:
         mirror, how = self.followed.mirror, dict(self._how)
         last = how.pop("last", None)
         if data:
-            taken = await mirror.take(self.num, data, **how)
-            self._tell(taken)
-            self._how = {k: v for k, v in self._how.items() if k in ("compare", "last")}
-            if taken.parted:
-                self._how = {}
+            self.took(data, await mirror.take(self.num, data, **how))
+            if not self._how:
                 return
-            number = int(data[data.rfind(b"\n", 0, -1) + 1 :].split(b" ", 1)[0])
-            self.stored = max(self.stored, number)
         if (
             last is not None and self.stored >= last
         ):  # all of its journal equals ours: ours is longer
             self._tell(await mirror.reset(self.num, last))
             self._how = {}
+
+    def took(self, data: bytes, taken: Taken) -> None:
+        """A slice is in the store."""
+        self._tell(taken)
+        self._how = {k: v for k, v in self._how.items() if k in ("compare", "last")}
+        if taken.parted:
+            self._how = {}
+        else:
+            number = int(data[data.rfind(b"\n", 0, -1) + 1 :].split(b" ", 1)[0])
+            self.stored = max(self.stored, number)
 
     def _tell(self, taken: Taken) -> None:
         self.followed.mirror._on_taken(self.session, taken)
@@ -295,7 +344,7 @@ class _Stream:
         except CodecastError as error:  # the link ends, or is about to
             log.debug("session %s: %s", self.session, error)
 
-    def _slice(self) -> bytes:
+    def slice(self) -> bytes:
         """Some waiting blocks, SLICE bytes or a single larger one."""
         count = size = 0
         for block in self._blocks:

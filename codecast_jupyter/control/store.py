@@ -6,6 +6,10 @@ takes no other with it. A `durable` job is on the disk (fsync) when `write` answ
 others survive a killed process but may be lost with the power, together with the cursors
 that say so. Readers have connections of their own and never wait for the writer (WAL).
 
+A thread costs two hops, which is more than a small job itself: `at_once` runs one in the
+loop's thread, on the writer's connection, when nothing else waits or works there and the
+loop has time to spare (`Allowance`). It never waits for a lock, a disk's fsync or a checkpoint.
+
 Another hub may use the same file: the writer takes the lock when it begins, jobs read what
 they rely on inside the transaction, and a change made by the other is told to `on_foreign`.
 """
@@ -17,6 +21,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +31,7 @@ from typing import Any, NamedTuple, TypeVar
 from codecast_agent.protocol.errors import CodecastError
 
 from . import schema
+from .allowance import Allowance
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -33,12 +39,21 @@ Job = Callable[[sqlite3.Connection], T]
 BATCH = 32  # jobs a transaction
 FOREIGN_EVERY = 0.5  # seconds between looks at what another hub wrote
 READERS = 4
+BUSY = 30.0  # seconds to wait for another hub's transaction
+CHECKPOINT = 8192  # pages: it costs two fsyncs, so let some 32 MiB gather before one
+
+
+class NotNow(Exception):
+    """The store cannot run a job at once: submit it."""
 
 
 class _Work(NamedTuple):
     job: Job[Any]
     durable: bool
     future: asyncio.Future[Any]
+
+
+Outcome = tuple["asyncio.Future[Any]", Any, "BaseException | None"]
 
 
 class Store:
@@ -55,6 +70,11 @@ class Store:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="codecast-read")
         self._thread = threading.Thread(target=self._run, name="codecast-store", daemon=True)
         self._closed = False
+        self._writer = _connect(path)
+        self._using = threading.Lock()  # whoever uses the writer's connection
+        self._manner = ""  # what it is set to
+        self._open_jobs = 0  # submitted and not settled
+        self._allowance = Allowance()
 
     @classmethod
     async def open(cls, path: Path) -> Store:
@@ -77,8 +97,38 @@ class Store:
         if self._closed:
             raise CodecastError("internal", "The session store is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
+        self._open_jobs += 1
         self._queue.put(_Work(job, durable, future))
         return future
+
+    def at_once(self, job: Job[T]) -> T:
+        """Run a small job here and now, in a transaction that is committed when this returns.
+
+        Raises NotNow, with nothing done, when somebody else is at it or the loop has no time.
+        What the job raises undoes it and is raised here. Not durable.
+        """
+        if self._open_jobs or self._closed or not self._allowance:
+            raise NotNow
+        if not self._using.acquire(blocking=False):
+            raise NotNow
+        begin = time.perf_counter()
+        try:
+            self._set("quick")
+            connection = self._writer
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:  # another hub writes
+                raise NotNow from None
+            try:
+                value = job(connection)
+                connection.execute("COMMIT")
+                return value
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        finally:
+            self._using.release()
+            self._allowance.spend(time.perf_counter() - begin)
 
     async def read(self, job: Job[T]) -> T:
         """Run `job` on a reader's connection, in a thread of its own."""
@@ -98,7 +148,7 @@ class Store:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
-        for connection in self._connections:
+        for connection in [*self._connections, self._writer]:
             connection.close()
 
     # -- reader threads
@@ -119,16 +169,14 @@ class Store:
     # -- the writer thread
 
     def _run(self) -> None:
-        connection = _connect(self.path)
-        # a checkpoint costs two fsyncs: let some 32 MiB gather before one
-        connection.execute("PRAGMA wal_autocheckpoint = 8192")
-        seen = _data_version(connection)
+        seen = _data_version(self._writer)
         open_ = True
         while open_:
             try:
                 work = self._queue.get(timeout=FOREIGN_EVERY)
             except queue.Empty:
-                now = _data_version(connection)
+                with self._using:
+                    now = _data_version(self._writer)
                 if now != seen:
                     seen = now
                     self._tell(lambda: self.on_foreign())
@@ -141,17 +189,25 @@ class Store:
                 work = self._queue.get()
             open_ = work is not None
             if batch:
-                outcomes = self._transaction(connection, batch)
-                self._tell(lambda o=outcomes: _settle(o))  # type: ignore[misc]
-        connection.close()
+                with self._using:
+                    outcomes = self._transaction(self._writer, batch)
+                self._tell(lambda o=outcomes: self._settle(o))  # type: ignore[misc]
 
-    def _transaction(
-        self, connection: sqlite3.Connection, batch: list[_Work]
-    ) -> list[tuple[asyncio.Future[Any], Any, BaseException | None]]:
-        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+    def _set(self, manner: str) -> None:
+        """Make the writer's connection `durable`, `plain`, or `quick`: nothing to wait for."""
+        if manner == self._manner:
+            return
+        self._manner = ""
+        quick, execute = manner == "quick", self._writer.execute
+        execute(f"PRAGMA synchronous = {'FULL' if manner == 'durable' else 'NORMAL'}")
+        execute(f"PRAGMA busy_timeout = {0 if quick else int(BUSY * 1000)}")
+        execute(f"PRAGMA wal_autocheckpoint = {0 if quick else CHECKPOINT}")
+        self._manner = manner
+
+    def _transaction(self, connection: sqlite3.Connection, batch: list[_Work]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         try:
-            durable = any(work.durable for work in batch)
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._set("durable" if any(work.durable for work in batch) else "plain")
             connection.execute("BEGIN IMMEDIATE")
             for work in batch:
                 connection.execute("SAVEPOINT job")
@@ -171,6 +227,16 @@ class Store:
             return [(work.future, None, problem) for work in batch]
         return outcomes
 
+    def _settle(self, outcomes: list[Outcome]) -> None:
+        self._open_jobs -= len(outcomes)
+        for future, value, error in outcomes:
+            if future.done():  # its caller was cancelled; the change stands
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
     def _tell(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone; nobody waits any more
             self._loop.call_soon_threadsafe(call)
@@ -183,7 +249,7 @@ def storable(value: object) -> str:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA cache_size = -16384")
@@ -193,16 +259,6 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _data_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-
-def _settle(outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-    for future, value, error in outcomes:
-        if future.done():  # its caller was cancelled; the change stands
-            continue
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
 
 
 def _plain(error: Exception) -> Exception:

@@ -1,4 +1,4 @@
-"""Latency per event, by rate and round trip: the CLI's stdout to whoever wanted it, stored on the way.
+"""Latency per event, by rate and round trip: from the CLI's stdout, stored on the way.
 
 Ways take turns in an order that is shuffled anew each round; what is told is the median of the
 rounds' p50 and p99. What the wire itself takes is subtracted before ratios are formed.

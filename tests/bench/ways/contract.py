@@ -23,6 +23,7 @@ class Trial:
 class Way(ABC):
     name = ""
 
+    @abstractmethod
     async def open(self) -> None:
         """Connect; what can be done before the first event."""
 
@@ -30,6 +31,7 @@ class Way(ABC):
     async def carry(self, rate: float, count: int) -> Trial:
         """One trial; `rate` 0 is flat out. Raises AssertionError when an event was lost."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Leave nothing behind."""
 

@@ -1,4 +1,4 @@
-"""The base: `ssh host program`, its output read from the pipe by a program that does nothing else."""
+"""The base: `ssh host program`, its output read by a program that does nothing else."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ class Raw(Way):
 
     def __init__(self, site: Site) -> None:
         self._site = site
+
+    async def open(self) -> None:
+        """Each trial has a connection of its own."""
 
     async def carry(self, rate: float, count: int) -> Trial:
         command = self._site.ssh(*PYTHON, str(SOURCE), "raw", str(rate), str(count))
@@ -46,3 +49,6 @@ class Raw(Way):
             (found["last"] - found["first"]) / 1e9,
             {place: spent / count * 1e6 for place, spent in cost.items()},
         )
+
+    async def close(self) -> None:
+        """Nothing is left of a trial."""
