@@ -124,6 +124,7 @@ class Outgoing:
     are files. `notify` makes a sound; `live` tells that more edits follow soon. Files are only
     sent with the creation and never edited. `asks_text`: the platform's own way to
     invite a reply to this message (Telegram's ForceReply); the reply comes as TextIn.reply_to.
+    `plain`: the body is no Markdown and is shown as it is.
     """
 
     body: str
@@ -133,6 +134,7 @@ class Outgoing:
     notify: bool = False
     live: bool = False
     asks_text: bool = False
+    plain: bool = False
 
 
 # -- in
