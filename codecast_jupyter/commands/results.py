@@ -136,10 +136,17 @@ class Answered(NamedTuple):
 
 
 class Machines(NamedTuple):
+    """`info` holds the hardware's figures of those that are online."""
+
     machines: Sequence[Json]
+    info: Mapping[str, Json] = NOTHING
 
     def to_json(self) -> Any:
-        return self.machines
+        told = {name: info for name, info in self.info.items() if info}
+        return [
+            {**each, "info": told[each["name"]]} if each.get("name") in told else each
+            for each in self.machines
+        ]
 
 
 class Machine(NamedTuple):

@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+BUSY = 10  # percent of a GPU's time from which on it counts as busy
+
 
 def duration(seconds: float) -> str:
     """`0.4s`, `12s`, `3m 5s`, `2h 10m`, `3d 4h`."""
@@ -122,3 +124,25 @@ def who(person: Mapping[str, Any]) -> str:
     if by is None and where:
         return f"on {where}"
     return " on ".join(str(part) for part in (by, where) if part)
+
+
+def load_words(info: Mapping[str, Any]) -> str:
+    """The last minute's load of so many processors."""
+    load = info.get("load") or []
+    return f"{load[0]:.1f} of {info.get('cpus') or '?'}" if load else ""
+
+
+def gpu_words(info: Mapping[str, Any]) -> str:
+    """All GPUs of a machine in a few words: `8 x H100, 3 busy, 212 of 640 GB`."""
+    gpus = info.get("gpus") or []
+    if not gpus:
+        return ""
+    kinds = list(dict.fromkeys(one_line(gpu.get("name"), 30) for gpu in gpus))
+    first = f"{len(gpus)} x {kinds[0]}" if len(gpus) > 1 else kinds[0]
+    busy = sum((gpu.get("utilization") or 0) >= BUSY for gpu in gpus)
+    used = sum(gpu.get("memory_used") or 0 for gpu in gpus)
+    total = sum(gpu.get("memory_total") or 0 for gpu in gpus)
+    memory = f"{size(used)} of {size(total)}" if total else ""
+    told = any(gpu.get("utilization") is not None for gpu in gpus)
+    names = first + (", ..." if len(kinds) > 1 else "")
+    return ", ".join(part for part in (names, f"{busy} busy" if told else "", memory) if part)

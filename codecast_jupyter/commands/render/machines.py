@@ -13,6 +13,8 @@ from ..words import (
     UNFINISHED,
     age,
     duration,
+    gpu_words,
+    load_words,
     one_line,
     plural,
     safe,
@@ -27,21 +29,28 @@ _LOGIN: dict[Any, Text | str] = {True: Text("yes", "green"), False: Text("no", "
 
 
 def machines(result: r.Machines) -> RenderableType:
-    made = table("NAME", "STATE", "HOST", "SESSIONS", "LATENCY", "FROM", "NOTE")
+    gpus = {name: gpu_words(info) for name, info in result.info.items()}
+    heads = ["NAME", "STATE", "HOST", "SESSIONS", "LATENCY", "LOAD", "GPUS", "FROM", "NOTE"]
+    shown = [head for head in heads if head != "GPUS" or any(gpus.values())]
+    made = table(*shown)
     for m in result.machines:
+        name = str(m.get("name"))
         host = str(m.get("host") or "")
         host = f"{m['user']}@{host}" if host and m.get("user") else host
         host += f":{m['port']}" if host and m.get("port") not in (None, 22) else ""
         latency = m.get("latency_ms")
-        made.add_row(
-            Text(safe(m.get("name")), "bold"),
-            status(m.get("state")),
-            safe(host),
-            str(m.get("sessions") or ""),
-            f"{latency:.0f} ms" if isinstance(latency, (int, float)) else "",
-            safe(m.get("source") or ""),
-            Text(one_line((m.get("error") or {}).get("message", ""), 80), "red"),
-        )
+        cells: dict[str, Text | str] = {
+            "NAME": Text(safe(name), "bold"),
+            "STATE": status(m.get("state")),
+            "HOST": safe(host),
+            "SESSIONS": str(m.get("sessions") or ""),
+            "LATENCY": f"{latency:.0f} ms" if isinstance(latency, (int, float)) else "",
+            "LOAD": load_words(result.info.get(name) or {}),
+            "GPUS": gpus.get(name, ""),
+            "FROM": safe(m.get("source") or ""),
+            "NOTE": Text(one_line((m.get("error") or {}).get("message", ""), 80), "red"),
+        }
+        made.add_row(*(cells[head] for head in shown))
     return made
 
 

@@ -23,6 +23,7 @@ from ..words import (
     budget_words,
     dollars,
     duration,
+    gpu_words,
     name,
     one_line,
     plural,
@@ -300,11 +301,12 @@ def machines(result: r.Machines) -> str:
             str(m.get("state") or ""),
             esc(m.get("host") or ""),
             str(m.get("sessions") or ""),
+            esc(gpu_words(result.info.get(str(m.get("name"))) or {})),
             esc((m.get("error") or {}).get("message", "")),
         ]
         for m in result.machines
     ]
-    return table(["machine", "state", "host", "sessions", "note"], rows)
+    return table(["machine", "state", "host", "sessions", "GPUs", "note"], rows)
 
 
 def machine(result: r.Machine) -> str:
