@@ -9,8 +9,10 @@ from typing import Any
 
 from . import spec
 from .base import ResourceHandler, UnknownHandler
+from .editing import ChangesHandler, DiffHandler, EditedHandler, TreeHandler
 from .events import EventsHandler
-from .files import AttachmentsHandler, FilesHandler, OfferedHandler
+from .export import ExportHandler
+from .files import AttachmentsHandler, OfferedHandler
 from .health import HealthHandler, OpenApiHandler
 from .machines import (
     ClisHandler,
@@ -37,7 +39,9 @@ from .sessions import (
     SessionsHandler,
     StopHandler,
 )
+from .sockets import SocketHandler
 from .stream import StreamHandler
+from .terminals import TerminalHandler, TerminalsHandler, TerminalSocket
 from .usage import UsageHandler, UsagesHandler
 
 ROUTES: list[tuple[str, type[ResourceHandler]]] = [
@@ -61,7 +65,11 @@ ROUTES: list[tuple[str, type[ResourceHandler]]] = [
     ("/sessions/{session}/prompts", PromptsHandler),
     ("/sessions/{session}/prompts/{prompt}", PromptHandler),
     ("/sessions/{session}/attachments", AttachmentsHandler),
-    ("/sessions/{session}/files", FilesHandler),
+    ("/sessions/{session}/files", EditedHandler),
+    ("/sessions/{session}/tree", TreeHandler),
+    ("/sessions/{session}/changes", ChangesHandler),
+    ("/sessions/{session}/diff", DiffHandler),
+    ("/sessions/{session}/export", ExportHandler),
     ("/sessions/{session}/offered", OfferedHandler),
     ("/sessions/{session}/interrupt", InterruptHandler),
     ("/sessions/{session}/stop", StopHandler),
@@ -73,11 +81,16 @@ ROUTES: list[tuple[str, type[ResourceHandler]]] = [
     ("/usage", UsagesHandler),
     ("/requests", RequestsHandler),
     ("/search", SearchHandler),
+    ("/terminals", TerminalsHandler),
+    ("/terminals/{terminal}", TerminalHandler),
 ]
-STREAM = "/stream"
+SOCKETS: list[tuple[str, type[SocketHandler]]] = [
+    ("/stream", StreamHandler),
+    ("/terminals/websocket/{terminal}", TerminalSocket),
+]
 
 HANDLERS: list[tuple[Any, ...]] = [
     *((spec.pattern(route), handler, {"route": route}) for route, handler in ROUTES),
-    (spec.pattern(STREAM), StreamHandler),
+    *((spec.pattern(route), handler) for route, handler in SOCKETS),
     (r"/api/codecast(?:/.*)?", UnknownHandler, {"route": ""}),
 ]

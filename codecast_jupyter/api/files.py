@@ -56,6 +56,7 @@ class FilesHandler(ResourceHandler):
         self.set_header("Content-Type", "application/octet-stream")
         self.set_header("Content-Length", found.size)
         self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name)}")
+        self.set_header("X-Codecast-Mtime", repr(found.mtime))
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.clear_header("Etag")

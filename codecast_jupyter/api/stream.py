@@ -12,15 +12,13 @@ import json
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from jupyter_server.auth.decorator import ws_authenticated
-from tornado import web
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from codecast_agent.protocol.errors import CodecastError
 
 from . import spec
-from .auth import CodecastHandler
 from .base import as_problem, closing
+from .sockets import SocketHandler
 
 if TYPE_CHECKING:
     from ..control.ingest import Row
@@ -29,23 +27,11 @@ FRAME = 1 << 20  # bytes of events in one frame, unless a single event has more
 WATCH = ""  # key of the watching task, beside the sessions' ids
 
 
-class StreamHandler(CodecastHandler, WebSocketHandler):
-    ping_interval = 30.0  # seconds; jupyter_server's own mixin would make it 8 hours
-
+class StreamHandler(SocketHandler):
     tasks: dict[str, asyncio.Task[None]]
 
-    async def prepare(self, **kwargs: Any) -> None:
-        await super().prepare(_redirect_to_login=False, **kwargs)
-
-    @ws_authenticated
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        if not await self.may("read"):
-            raise web.HTTPError(403)
+    def open(self) -> None:
         self.tasks = {}
-        await super().get(*args, **kwargs)
-
-    def get_compression_options(self) -> dict[str, Any]:
-        return {"compression_level": 1}  # most of the gain at little cost
 
     async def on_message(self, message: str | bytes) -> None:
         called: str | None = None

@@ -21,6 +21,7 @@ import shutil
 import sqlite3
 import time
 import unicodedata
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -147,30 +148,11 @@ class Attachments:
             "size": file.size,
             "sha256": file.hash,
         }
-        answer: dict[str, Any] = {"offset": -1}
-        offset, data, stuck = 0, b"", 0
-        while "path" not in answer and stuck < STUCK:
-            params = {
-                **about,
-                "offset": offset,
-                "data": base64.b64encode(data).decode("ascii"),
-                "done": answer["offset"] >= 0 and offset + len(data) == file.size,
-            }
-            async with self._hub.files.turn(machine):
-                before, answer = (
-                    int(answer["offset"]),
-                    await link.call("file/put", params, timeout=PUT_LIMIT),
-                )
-            stuck = stuck + 1 if answer["offset"] <= before else 0
-            offset = int(answer["offset"])
-            data = await asyncio.to_thread(_read, file.path, offset)
-        if "path" not in answer:
-            raise CodecastError(
-                "internal",
-                f"{file.path.name} does not get to {machine}.",
-                "Attach it once more.",
-                f"The machine stays at {answer['offset']} of {file.size} bytes.",
-            )
+
+        async def read(offset: int) -> bytes:
+            return await asyncio.to_thread(_read, file.path, offset)
+
+        await bring(link, self._hub.files.turn(machine), about, read)
 
     async def delivered(self, session: str, content: Content) -> None:
         """The machine has a prompt: its files are needed here only for prompts that wait."""
@@ -201,6 +183,44 @@ class Attachments:
                 uri = f"{SCHEME}{path.parent.name[:8]}/{path.name}"
                 if uri not in waiting and path.stat().st_mtime < time.time() - KEPT:
                     await asyncio.to_thread(_delete, path)
+
+
+async def bring(
+    link: Any,
+    turn: asyncio.Lock,
+    about: dict[str, Any],
+    read: Callable[[int], Awaitable[bytes]],
+) -> str:
+    """Bring a file into a session's directory: `about` is its `{session, name, size, sha256}`,
+    `read(offset)` gives a piece. Its `uri`.
+
+    Raises CodecastError: `link_lost`, or what the machine says.
+    """
+    answer: dict[str, Any] = {"offset": -1}
+    offset, data, stuck = 0, b"", 0
+    while "path" not in answer and stuck < STUCK:
+        params = {
+            **about,
+            "offset": offset,
+            "data": base64.b64encode(data).decode("ascii"),
+            "done": answer["offset"] >= 0 and offset + len(data) == about["size"],
+        }
+        async with turn:
+            before, answer = (
+                int(answer["offset"]),
+                await link.call("file/put", params, timeout=PUT_LIMIT),
+            )
+        stuck = stuck + 1 if answer["offset"] <= before else 0
+        offset = int(answer["offset"])
+        data = await read(offset)
+    if "path" not in answer:
+        raise CodecastError(
+            "internal",
+            f"{about['name']} does not get to the machine.",
+            "Try it once more.",
+            f"The machine stays at {answer['offset']} of {about['size']} bytes.",
+        )
+    return str(answer["uri"])
 
 
 def uris(content: Content) -> list[str]:

@@ -53,7 +53,7 @@ class Files:
             raise CodecastError("bad_request", "A file is named by its path.")
         found = await self._hub.sessions.find(session)
         first = await self._get(found, path, 0)
-        rule = self._rule(path, first)
+        rule = self.rule(path, first)
         if rule.offer == "never":
             raise CodecastError(
                 "forbidden",
@@ -114,14 +114,14 @@ class Files:
         there = await self._ask("file/stat", found, {"paths": names})
         offered = []
         for each in there:
-            rule = self._rule(each["name"], each)
+            rule = self.rule(each["name"], each)
             small = rule.max_size is None or each["size"] <= rule.max_size
             if rule.offer != "never" and small:
                 shown = {key: each[key] for key in ("path", "name", "size", "mtime")}
                 offered.append({**shown, "offer": rule.offer})
         return offered
 
-    def _rule(self, asked: str, about: dict[str, Any]) -> FileRule:
+    def rule(self, asked: str, about: dict[str, Any]) -> FileRule:
         """The first that fits what the file is called or where it really lies."""
         every = {asked.removeprefix("file://").removeprefix("./"), about["path"]}
         every |= {about["relative"]} if "relative" in about else set()

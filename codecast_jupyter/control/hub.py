@@ -19,6 +19,7 @@ from codecast_agent.protocol.errors import CodecastError
 
 from . import rows
 from .attachments import Attachments
+from .editing import Editing
 from .feed import Feed, Key
 from .files import Files
 from .ingest import Taken
@@ -32,6 +33,7 @@ from .search import Search
 from .sessions import Sessions
 from .skills import Skills
 from .store import Store
+from .terminals import Terminals
 
 PROGRESS_LENGTH = 200  # characters of a machine's words on what it does
 
@@ -56,6 +58,8 @@ class Hub:
     outbox: Outbox
     attachments: Attachments
     files: Files
+    editing: Editing
+    terminals: Terminals
 
     def __init__(
         self,
@@ -97,6 +101,7 @@ class Hub:
             self.sessions = Sessions(self)
             self.requests = Requests(self.sessions)
             self.attachments, self.files = Attachments(self), Files(self)
+            self.editing, self.terminals = Editing(self), Terminals(self)
             self.skills = Skills(self)
             self._search = Search(self.store)
             self._reconcile = Reconcile(self)

@@ -142,6 +142,20 @@ class Link:
         if not self.closed.done():
             await self.call("session/unsubscribe", {"channel": channel})
 
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """A call whose answer nobody waits for; ignored once the link has ended."""
+        if not self.closed.done():
+            self._pipe.write(wire.notification(method, params))
+
+    def open_channel(self, sink: Sink) -> int:
+        """A channel of its own for something that sends blocks; `close_channel` ends it."""
+        channel = next(self._channels)
+        self._sinks[channel] = sink
+        return channel
+
+    def close_channel(self, channel: int) -> None:
+        self._sinks.pop(channel, None)
+
     def pause(self) -> None:
         """Take nothing more from the machine until `resume`: the receiver cannot follow."""
         self._paused = True

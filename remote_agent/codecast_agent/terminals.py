@@ -23,11 +23,12 @@ from .protocol.errors import CodecastError
 from .registry import Registry
 from .starting import directory
 from .streams import Outbox
-from .subscriptions import HIGH_WATER, Outlet
+from .subscriptions import Outlet
 from .waiter import Waiter
 
 Params = Dict[str, Any]
 READ = 64 << 10  # bytes
+BUSY = 256 << 10  # unsent bytes above which no terminal is read: events go before floods
 MOST = 64  # terminals of one connection
 TICK = 0.1  # seconds between looks at shells that may have ended, and at a full outlet
 LAST_WORDS = 5  # ticks for what a shell that ended has left behind in the terminal
@@ -170,12 +171,12 @@ class Terminals:
             return
         self._outlet.block(channel, data, len(data))
         self._outlet.flush()
-        if self._outlet.size >= HIGH_WATER:
+        if self._outlet.size >= BUSY:
             self._loop.reader(terminal.fd, None)
             self._paused[channel] = terminal
 
     def _tick(self) -> None:
-        if self._outlet.size < HIGH_WATER:
+        if self._outlet.size < BUSY:
             for channel, terminal in self._paused.items():
                 self._loop.reader(terminal.fd, partial(self._read, channel))
             self._paused.clear()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -18,6 +19,7 @@ from tornado.websocket import WebSocketClientConnection
 from codecast_jupyter.api import spec
 from codecast_jupyter.app import CodecastApp
 from tests.fixtures.fake_hub import FakeHub
+from tests.fixtures.server import JupyterServer
 
 Json = dict[str, Any]
 
@@ -168,6 +170,17 @@ def connect(server: Any, jp_ws_fetch: Any) -> Callable[..., Awaitable[Socket]]:
         return Socket(await jp_ws_fetch("api", "codecast", "v1", "stream", **kwargs))
 
     return open
+
+
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server with the real hub. Its agents' root is short: Unix sockets lie in it."""
+    home = tmp_path_factory.mktemp("server")
+    (home / "ssh_config").write_text("")
+    with tempfile.TemporaryDirectory(prefix="codecast-") as root:
+        env = {"HOME": str(home), "CODECAST_ROOT": root}
+        with JupyterServer(home, ssh_config=home / "ssh_config", env=env) as server:
+            yield server
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from jupyter_server.auth import Authorizer
 from tornado.httpclient import HTTPClientError
 from tornado.web import RequestHandler
 
-from codecast_jupyter.api import HANDLERS, ROUTES, STREAM, spec
+from codecast_jupyter.api import HANDLERS, ROUTES, SOCKETS, spec
 from tests.api.conftest import Api, Socket
 from tests.fixtures.fake_hub import FakeHub
 
-NAMES = {"machine": "local", "session": "first", "prompt": "p", "request": "r"}
+NAMES = {"machine": "local", "session": "first", "prompt": "p", "request": "r", "terminal": "t"}
 VERBS = ("get", "post", "put", "patch", "delete")
 
 
@@ -70,9 +70,9 @@ def test_the_table_and_the_file_say_the_same() -> None:
         for verb in verbs
         if verb in VERBS
     }
-    assert {*served(), (STREAM, "get")} == written
+    assert {*served(), *((route, "get") for route, _ in SOCKETS)} == written
     # and nothing is served beside the table
-    assert len(HANDLERS) == len(ROUTES) + 2
+    assert len(HANDLERS) == len(ROUTES) + len(SOCKETS) + 1
 
 
 async def test_every_verb_refuses_a_stranger(strictness: bool, api: Api, hub: FakeHub) -> None:
@@ -91,7 +91,7 @@ async def test_every_verb_asks_the_authorizer_for_the_action_that_is_written(
     for route, verb in served():
         wanted = spec.operation(route, verb)["x-codecast-action"]
         assert wanted in ("read", "write", "execute")
-        assert wanted == "read" or verb != "get" or route.endswith(("/doctor", "/files"))
+        assert wanted == "read" or verb != "get" or route.endswith(("/doctor", "/files", "/diff"))
         recorder.denied, recorder.asked = {wanted}, []
         answer = await api(verb.upper(), route, **named(route))
         assert (answer.code, answer.json["code"]) == (403, "forbidden"), f"{verb} {route}"

@@ -218,7 +218,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Processors, memory, disk, load and GPUs. */
+        /** Processors, memory, disk, load and GPUs, at most two seconds old. */
         get: operations["info"];
         put?: never;
         post?: never;
@@ -407,9 +407,93 @@ export interface paths {
         /**
          * A file of the session's machine. A body shorter than its Content-Length is a download that failed.
          * @description Only plain files below the session's directory, its attachments and `files: roots` of codecast.yaml, where links are
-         *     followed first, and as far as `files: rules` allow.
+         *     followed first, and as far as `files: rules` allow. The header `X-Codecast-Mtime` says which one it was.
          */
         get: operations["download"];
+        /** Write a file whole, or not at all. Its mode stays; a link is followed where it leads to an open directory. */
+        put: operations["save_file"];
+        /** Make a directory or an empty file; `conflict` where something is called so. */
+        post: operations["make_file"];
+        /** Delete a file, a link itself, or a directory with nothing in it. */
+        delete: operations["delete_file"];
+        options?: never;
+        head?: never;
+        /** Rename or move; `conflict` where something is called so, for nothing is written over. */
+        patch: operations["rename_file"];
+        trace?: never;
+    };
+    "/sessions/{session}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /** A file's description; a directory's with its entries, hidden ones too. */
+        get: operations["tree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /** What git tells of the session's directory, against the last commit. */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /** How one file differs from the last commit, unified. */
+        get: operations["diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /** The transcript as a file. A notebook shows what was done and runs nothing. */
+        get: operations["export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -634,6 +718,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Terminals that are open on machines. */
+        get: operations["terminals"];
+        put?: never;
+        /** Open a login shell on a machine. It ends with the connection to the machine. */
+        post: operations["open_terminal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/terminals/{terminal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                terminal: components["parameters"]["terminal"];
+            };
+            cookie?: never;
+        };
+        /** One terminal. */
+        get: operations["terminal"];
+        put?: never;
+        post?: never;
+        /** Hang up. */
+        delete: operations["close_terminal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/terminals/websocket/{terminal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                terminal: components["parameters"]["terminal"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What a terminal shows, and what is typed.
+         * @description Messages are those of Jupyter's own terminals: `["stdin", text]` and `["set_size", rows, columns]` one way,
+         *     `["setup", {}]`, `["stdout", text]` and `["disconnect", 1]` the other.
+         */
+        get: operations["terminal_socket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/stream": {
         parameters: {
             query?: never;
@@ -804,6 +949,103 @@ export interface components {
             } & {
                 [key: string]: unknown;
             })[];
+        } & {
+            [key: string]: unknown;
+        };
+        File: {
+            name: string;
+            /** @description Where it really lies. */
+            path: string;
+            /** @enum {unknown} */
+            kind: "file" | "directory" | "other";
+            /** @description Bytes. */
+            size: number;
+            /** @description Seconds since 1970. */
+            mtime: number;
+            writable: boolean;
+            /** @description Of a directory, by name. */
+            entries?: components["schemas"]["FileEntry"][];
+            /** @description Entries beyond 5,000. */
+            left_out?: number;
+        } & {
+            [key: string]: unknown;
+        };
+        FileEntry: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "file" | "directory" | "other";
+            size: number;
+            mtime: number;
+            writable: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        Changes: {
+            /** @description Whether the directory is in one. */
+            repository: boolean;
+            /** @description The repository's top. */
+            root?: string;
+            branch?: string;
+            commit?: string;
+            left_out?: number;
+            files: ({
+                /** @description Relative to the session's directory. */
+                path: string;
+                /** @enum {unknown} */
+                kind: "changed" | "added" | "deleted" | "renamed" | "untracked" | "conflict";
+                /** @description What a renamed one was called. */
+                from?: string;
+                /** @description Lines; left out for binary files, and untracked ones. */
+                added?: number;
+                removed?: number;
+            } & {
+                [key: string]: unknown;
+            })[];
+        } & {
+            [key: string]: unknown;
+        };
+        Difference: {
+            path: string;
+            diff: string;
+            binary?: boolean;
+            /** @description It has more than 2 MiB. */
+            cut?: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        Terminal: {
+            name: string;
+            machine: string;
+            /** @description The id of the session it was opened for. */
+            session: string | null;
+            /** @description Where it began. */
+            cwd: string;
+            shell: string;
+            /** @description When something was last typed or shown, seconds since 1970. */
+            active: number;
+        };
+        /** @description What a machine says of its hardware; what its system does not tell is left out. Bytes and seconds. */
+        MachineInfo: {
+            cpus?: number | null;
+            /** @description Over 1, 5 and 15 minutes. */
+            load?: number[];
+            memory?: {
+                total?: number;
+                available?: number;
+            };
+            /** @description That of the home directory. */
+            disk?: {
+                total?: number;
+                available?: number;
+            };
+            gpus?: {
+                name: string;
+                memory_used?: number | null;
+                memory_total?: number | null;
+                /** @description Percent. */
+                utilization?: number | null;
+            }[];
+            uptime?: number;
         } & {
             [key: string]: unknown;
         };
@@ -1112,6 +1354,24 @@ export interface components {
                 "application/json": components["schemas"]["Session"];
             };
         };
+        /** @description The file. */
+        File: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["File"];
+            };
+        };
+        /** @description The terminal. */
+        Terminal: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Terminal"];
+            };
+        };
         /** @description The prompt. */
         Prompt: {
             headers: {
@@ -1137,6 +1397,9 @@ export interface components {
         session: string;
         prompt: string;
         request: string;
+        terminal: string;
+        /** @description Absolute, relative to the session's directory, with `~`, or (to read) `attachment:DIGITS/NAME`. */
+        path: string;
     };
     requestBodies: never;
     headers: never;
@@ -1436,7 +1699,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, unknown>;
+                    "application/json": components["schemas"]["MachineInfo"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1768,8 +2031,8 @@ export interface operations {
     download: {
         parameters: {
             query: {
-                /** @description Absolute, relative to the session's directory, with `~`, or `attachment:DIGITS/NAME`. */
-                path: string;
+                /** @description Absolute, relative to the session's directory, with `~`, or (to read) `attachment:DIGITS/NAME`. */
+                path: components["parameters"]["path"];
             };
             header?: never;
             path: {
@@ -1787,6 +2050,205 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    save_file: {
+        parameters: {
+            query: {
+                /** @description Absolute, relative to the session's directory, with `~`, or (to read) `attachment:DIGITS/NAME`. */
+                path: components["parameters"]["path"];
+                /** @description The time of the file as it was read, or `none` for a new one; `conflict` (with `data.mtime`) when it is another now. Left out, it is written over. */
+                mtime?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /** @description The file's bytes, at most 64 MiB. */
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            200: components["responses"]["File"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    make_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    path: string;
+                    /** @enum {unknown} */
+                    kind: "file" | "directory";
+                };
+            };
+        };
+        responses: {
+            201: components["responses"]["File"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_file: {
+        parameters: {
+            query: {
+                /** @description Absolute, relative to the session's directory, with `~`, or (to read) `attachment:DIGITS/NAME`. */
+                path: components["parameters"]["path"];
+            };
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rename_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    path: string;
+                    to: string;
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["File"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tree: {
+        parameters: {
+            query?: {
+                /** @description By default the session's directory. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["File"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changes"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    diff: {
+        parameters: {
+            query: {
+                /** @description Absolute, relative to the session's directory, with `~`, or (to read) `attachment:DIGITS/NAME`. */
+                path: components["parameters"]["path"];
+                /** @description What a renamed one was called. */
+                from?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The difference. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description Default: ipynb. */
+                format?: "ipynb" | "md" | "json";
+            };
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ipynb+json": string;
+                    "text/markdown": string;
+                    "application/json": Record<string, unknown>;
                 };
             };
             default: components["responses"]["Problem"];
@@ -2043,6 +2505,116 @@ export interface operations {
                 };
             };
             default: components["responses"]["Problem"];
+        };
+    };
+    terminals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Terminals. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Terminal"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    open_terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Where no session is named. */
+                    machine?: string;
+                    /** @description On its machine and in its directory. */
+                    session?: string;
+                    /** @description Another directory. */
+                    cwd?: string;
+                    rows?: number;
+                    columns?: number;
+                };
+            };
+        };
+        responses: {
+            201: components["responses"]["Terminal"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                terminal: components["parameters"]["terminal"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Terminal"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    close_terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                terminal: components["parameters"]["terminal"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Closed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    terminal_socket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                terminal: components["parameters"]["terminal"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching to WebSocket. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     stream: {
