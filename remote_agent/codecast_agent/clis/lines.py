@@ -12,7 +12,8 @@ from .contract import Host
 
 # NaN and Infinity are no JSON and must not get into ours. The decoder is made once: `json.loads`
 # would make one for every line.
-_scan = json.JSONDecoder(parse_constant=lambda name: None).scan_once
+_decoder: Any = json.JSONDecoder(parse_constant=lambda name: None)
+_scan = _decoder.scan_once
 SHOWN = 300  # characters of a strange line in the words; all of it is in `raw`
 
 

@@ -10,7 +10,7 @@ bytes are also the wire's bytes: a replay is a block copy.
 
 import json
 import zlib
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 MAX_RECORD = 80 << 20  # a CLI's line of 64 MiB, escaped and wrapped
 
@@ -28,25 +28,23 @@ class Event(NamedTuple):
         return {"seq": self.seq, "time": self.time, "type": self.type, **self.data}
 
 
-def _encoder() -> Callable[[Any], str]:
-    """Of compact ASCII JSON. `json` makes its C encoder anew for every call, which takes longer
-    than the encoding of an event: here it is made once, where it is what we know."""
+def _encoder() -> Callable[[Any, int], Iterable[str]]:
+    """Gives the pieces of compact ASCII JSON. `json` makes its C encoder anew for every call,
+    which takes longer than an event: here it is made once, where it is what we know."""
     plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
     try:
-        from json.encoder import c_make_encoder, encode_basestring_ascii
-
-        make = c_make_encoder(
-            None, plain.default, encode_basestring_ascii, None, ":", ",", False, False, True
-        )
+        encode = json.encoder.encode_basestring_ascii
+        made: Any = json.encoder.c_make_encoder  # type: ignore[attr-defined]
+        make = made(None, plain.default, encode, None, ":", ",", False, False, True)
         trial = {"a": ["\u00e9", 1, 1.5, None, True, {}, {"b": [[]]}]}
         if "".join(make(trial, 0)) == plain.encode(trial):
-            return lambda value: "".join(make(value, 0))
+            return make  # type: ignore[no-any-return]
     except Exception:  # another Python's json: its own way is as right
         pass
-    return plain.encode
+    return lambda value, depth: [plain.encode(value)]
 
 
-_encode = _encoder()
+_pieces = _encoder()
 
 
 def dump(event: Dict[str, Any]) -> bytes:
@@ -54,7 +52,7 @@ def dump(event: Dict[str, Any]) -> bytes:
     if next(iter(event), "") != "type":
         rest = {key: value for key, value in event.items() if key != "type"}
         event = {"type": event["type"], **rest}
-    return _encode(event).encode("ascii")
+    return "".join(_pieces(event, 0)).encode("ascii")
 
 
 def encode(seq: int, time_us: int, payload: bytes) -> bytes:
