@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,20 @@ def test_no_link_and_no_name_leads_out_of_the_project(relay: RelayProcess, tmp_p
     assert len(answer["skipped"]) == len(names)
     assert list(outside.iterdir()) == []
     assert sorted(each.name for each in tmp_path.iterdir() if each.name in "bcd") == []
+
+
+def test_a_disk_that_fills_up_leaves_no_half_file_and_says_so(
+    relay: RelayProcess, tmp_path: Path
+) -> None:
+    project = tmp_path / "small"
+    project.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", project], check=True)
+    try:
+        answer = put(relay, project, first="1", large="x" * (1 << 20), last="2")
+        assert answer["added"] == ["first", "last"]
+        assert answer["skipped"] == [{"path": "large", "reason": "No space left on device"}]
+        assert sorted(each.name for each in project.iterdir()) == ["first", "last"]
+        again = put(relay, project, first="1", large="now it fits", last="2")
+        assert (again["added"], again["same"]) == (["large"], ["first", "last"])
+    finally:
+        subprocess.run(["umount", "-l", project], check=True)

@@ -139,7 +139,10 @@ class Contract(World):
         for name in programs:
             env |= getattr(model, f"{name}_environment")(sshd.home)
         _price(sshd.home / ".config" / "opencode" / "opencode.json")
+        self.skills = directory / "skills"  # the person's; empty but in the tests of skills
+        self.skills.mkdir()
         configuration = {
+            "skills": {"directory": str(self.skills)},
             "agents": {"acp-agent": {"command": acp_agent_command()}},
             "machines": {"gpu": {"env": env}},
         }

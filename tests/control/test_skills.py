@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.control import config, skills
 from tests.control.test_real_machine import follow, root, running  # noqa: F401
 from tests.fixtures.hubs import ANN
+from tests.fixtures.machines import FakeMachine
 
 
 def folder(path: Path) -> Path:
@@ -68,3 +71,64 @@ async def test_a_session_says_what_was_added_and_skipped(root, monkeypatch):  # 
             "local", str(work), cli="demo", put_skills=False, actor=ANN
         )
         assert "skills" not in without
+
+
+class Project:
+    """What `skills/put` leaves in a machine's project."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+
+    def put(self, cwd: str, files: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        report: dict[str, Any] = {"added": [], "same": [], "skipped": []}
+        for file in files:
+            report["same" if file["path"] in self.files else "added"].append(file["path"])
+            assert self.files.setdefault(file["path"], file["data"]) == file["data"]
+        return report
+
+
+@pytest.fixture
+def putting(
+    hub: Any, machine: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """The files in the project, where the hub brings two batches of them."""
+    mine = folder(tmp_path / "mine")
+    (mine / "skills" / "plot" / "large").write_bytes(bytes(skills.BATCH))
+    (mine / "skills" / "plot" / "small").write_text("after it")
+    project = Project()
+    monkeypatch.setattr(machine, "do_skills_put", project.put, raising=False)
+    named = config.SkillsConfig(directory=str(mine))
+    hub.machines.config = dataclasses.replace(hub.machines.config, skills=named)
+    return project.files
+
+
+async def test_a_link_lost_between_the_files_brings_them_again(
+    hub: Any, machine: FakeMachine, putting: dict[str, str]
+) -> None:
+    machine.faults["skills/put"] = "after"  # the first batch came, its answer did not
+    begun = await hub.sessions.start("gpu", "/w", cli="claude", actor=ANN)
+    assert begun["delivery"] == "started"
+    assert sorted(path.rpartition("/")[2] for path in putting) == [
+        "CLAUDE.md",
+        "SKILL.md",
+        "large",
+        "small",
+    ]
+    report = begun["skills"]
+    assert sorted(report["added"] + report["same"]) == sorted(putting)
+    assert report["skipped"] == [] and "problem" not in report
+    assert [method for method, _ in machine.calls].count("session/start") == 1
+
+
+async def test_an_agent_that_knows_no_skills_keeps_no_session_from_starting(
+    hub: Any, machine: FakeMachine, putting: dict[str, str]
+) -> None:
+    old = CodecastError("not_supported", "This machine's agent does not know 'skills/put'.")
+    machine.faults["skills/put"] = old
+    begun = await hub.sessions.start("gpu", "/w", cli="claude", actor=ANN)
+    assert begun["delivery"] == "started" and not putting
+    assert begun["skills"]["problem"]["code"] == "not_supported"
+    (params,) = [params for method, params in machine.calls if method == "session/start"]
+    (notice,) = params["notices"]
+    assert notice["level"] == "warning" and "not all could be brought" in notice["text"]
+    assert "'skills/put'" in notice["text"]
