@@ -94,6 +94,8 @@ class Session:
         assert adapter is not None
         content = self.ledger.state["prompts"][id]["content"]
         self.scribe.record({"type": "prompt_state", "prompt": id, "state": "running"})
+        # On the disk before the CLI has it: a machine that loses its power must not run it again.
+        self.scribe.urgent = True
         try:
             prompt = Prompt(id, attachments.resolve(self.place, content))
             self.guard(partial(adapter.prompt, prompt))
