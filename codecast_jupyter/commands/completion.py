@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -319,11 +319,20 @@ def fetcher(words: list[str]) -> Fetch:
     from codecast_jupyter.client import discovery
 
     url = next((words[n + 1] for n, w in enumerate(words[:-1]) if w == "--server"), None)
+    return fetch_from(discovery.candidates(url))
+
+
+def fetch_from(servers: Iterable[Connection]) -> Fetch:
+    """GET from the first of these that answers; each path once, None on any failure."""
+    listed: list[Connection] | None = None
     known: dict[str, Any] = {}
 
     def fetch(path: str) -> Any:
+        nonlocal listed
+        if listed is None:
+            listed = list(servers)
         if path not in known:
-            for server in discovery.candidates(url):
+            for server in listed:
                 known[path] = _get(server, path)
                 if known[path] is not None:
                     break

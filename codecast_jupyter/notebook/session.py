@@ -1,0 +1,459 @@
+"""A session as an object: start, ask, watch, change, end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codecast_agent.protocol.errors import CodecastError
+from codecast_agent.protocol.events import text as text_block
+from codecast_jupyter.client.types import Hit, Prompt, Usage
+from codecast_jupyter.client.types import Session as SessionData
+from codecast_jupyter.commands import results
+from codecast_jupyter.commands.context import Context, on_machine
+from codecast_jupyter.commands.export import written
+from codecast_jupyter.commands.files import attached
+from codecast_jupyter.commands.render.markdown import STATUS_MARK
+from codecast_jupyter.commands.render.markdown import session as session_markdown
+from codecast_jupyter.commands.sessions import find, history, place
+from codecast_jupyter.commands.transcript import Entry, Transcript
+from codecast_jupyter.commands.words import age, dollars
+
+from . import connection, surroundings
+from .files import Diff, File, edits
+from .request import Policy, Request
+from .table import Table
+from .turn import Turn
+
+if TYPE_CHECKING:
+    from .machine import Machine
+    from .widgets.session import SessionWidget
+
+Event = dict[str, Any]
+Budget = Mapping[str, "float | None"]  # max_cost (US dollars), max_turns, max_minutes
+
+
+class Events:
+    """A session's events, those so far and those to come: `for` and `async for` both work.
+
+    Each comes exactly once and in order, over lost connections too. It ends when the session
+    is removed.
+    """
+
+    def __init__(self, session: str, after: int) -> None:
+        self._session = session
+        self._after = after
+
+    def __iter__(self) -> Iterator[Event]:
+        return connection.client().events(self._session, self._after)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        client = connection.client()
+        events: Any = client.aio.events(self._session, self._after)
+        end = object()
+
+        async def step() -> Any:
+            return await anext(events, end)
+
+        try:
+            while (event := await connection.here(step())) is not end:
+                yield event
+        finally:
+            client.submit(events.aclose())
+
+
+class Session:
+    """One conversation of one CLI in one directory on one machine.
+
+    >>> s = cc.start("gpu-1", "~/project", cli="claude")        # doctest: +SKIP
+    >>> s.ask("Run the tests.").ok                               # doctest: +SKIP
+    >>> s.diff, s.cost, s.requests                               # doctest: +SKIP
+    """
+
+    def __init__(self, data: SessionData) -> None:
+        self.data = data
+
+    @property
+    def id(self) -> str:
+        return str(self.data["id"])
+
+    @property
+    def name(self) -> str:
+        return str(self.data.get("name") or self.id[:8])
+
+    @property
+    def machine(self) -> str:
+        return str(self.data["machine"])
+
+    @property
+    def cli(self) -> str:
+        return str(self.data["cli"])
+
+    @property
+    def cwd(self) -> str:
+        return str(self.data["cwd"])
+
+    # -- how it stands: asked anew each time
+
+    def refresh(self) -> Session:
+        self.data = connection.client().session(self.id)
+        return self
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The fold over its events: see `codecast_agent.protocol.state`."""
+        return self.refresh().data["state"]
+
+    @property
+    def status(self) -> str:
+        """starting, idle, running, waiting, paused, exited, stopped or failed."""
+        return str(self.state["status"])
+
+    @property
+    def mode(self) -> str:
+        """auto, code, plan or ask."""
+        return str(self.state.get("mode") or self.data.get("mode") or "")
+
+    @property
+    def model(self) -> str:
+        value = (self.state.get("settings") or {}).get("model", {}).get("value")
+        return str(value or self.data.get("model") or "")
+
+    @property
+    def cost(self) -> float:
+        """US dollars so far; 0.0 where the CLI does not say."""
+        return float(self.state.get("cost_usd") or 0.0)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens, cost and time, in all and of each turn."""
+        return connection.client().usage(self.id)
+
+    @property
+    def requests(self) -> Table[Request]:
+        """What it asks and nobody has answered yet."""
+        found = [
+            Request(data)
+            for data in connection.client().requests(self.id)
+            if data.get("outcome", "open") == "open"
+        ]
+        return Table(found, Request._row, f"{self.name} asks nothing.", lambda r: r.data)
+
+    @property
+    def prompts(self) -> Table[Prompt]:
+        """All that were sent to it, with their states."""
+        found = connection.client().prompts(self.id)
+        return Table(found, _prompt_row, f"Nothing was sent to {self.name}.")
+
+    @property
+    def transcript(self) -> list[Entry]:
+        """What a person reads: `kind` prompt, message, thought, tool, request, plan, ..."""
+        folded = Transcript()
+        for event in self.history():
+            folded.apply(event)
+        return folded.entries
+
+    @property
+    def diff(self) -> Diff:
+        """What it changed in files, edit by edit."""
+        return edits(self.transcript)
+
+    @property
+    def files(self) -> Table[File]:
+        """Files that it named or touched and that can be fetched, the newest first."""
+        found = [File(self.id, data) for data in connection.client().offered(self.id)]
+        return Table(found, File._row, f"{self.name} offers no file.", lambda file: file.data)
+
+    def history(self, after: int = 0) -> list[Event]:
+        """The events so far."""
+        last = int(self.refresh().data.get("last_seq") or 0)
+        found = connection.run(history(self._context(), self.id, after, last))
+        return [dict(event) for event in found]
+
+    def events(self, after: int = 0) -> Events:
+        """The events behind a cursor and all to come, for `for` or `async for`."""
+        return Events(self.id, after)
+
+    # -- what it is told
+
+    def ask(
+        self,
+        prompt: str,
+        *,
+        attach: Sequence[str | Path] = (),
+        on_request: Policy | None = None,
+        show: bool = True,
+        wait: bool | None = None,
+        id: str | None = None,
+    ) -> Turn:
+        """Send a prompt and wait for the end of its turn, with live output.
+
+        >>> t = s.ask("Why is the loss NaN?")                    # doctest: +SKIP
+        >>> t = await s.ask("Fix it.")                           # doctest: +SKIP
+
+        In code that awaits (an `async def`, a cell with `await` in it) it returns at once, for
+        `await` and `asyncio.gather`; `wait` says it explicitly. `attach` names files of this
+        computer. `on_request` answers what the agent asks: an answer as a person would type it
+        ("y", "n because ..."), or a function from a Request to one, where None leaves it to
+        people. The same `id` again is the same prompt. Interrupting the cell interrupts the turn.
+
+        Raises CodecastError when the prompt is refused or its turn ends badly.
+        """
+        awaited = surroundings.awaits()
+        id = id or str(uuid.uuid4())
+        after = int(self.refresh().data.get("last_seq") or 0)
+        self._send(prompt, attach, id=id)
+        turn = Turn(self, id, prompt, after, on_request)
+        if show:
+            from .live import view
+
+            turn.view = view(turn)
+        return turn.wait() if (not awaited if wait is None else wait) else turn
+
+    def send(
+        self, prompt: str, *, attach: Sequence[str | Path] = (), steer: bool = False
+    ) -> Prompt:
+        """Send a prompt and wait for nothing. `steer` puts it into the running turn."""
+        return self._send(prompt, attach, steer=steer)
+
+    def _send(self, prompt: str, attach: Sequence[str | Path], **more: Any) -> Prompt:
+        if not attach:
+            return connection.client().prompt(self.id, prompt, **more)
+        blocks = connection.run(attached(self._context(), self.data, [str(p) for p in attach]))
+        words = [text_block(prompt)] if prompt.strip() else []
+        return connection.client().prompt(self.id, [*words, *blocks], **more)
+
+    def turn(self, prompt: str) -> Turn:
+        """The turn of a prompt that was sent before, by its id."""
+        for known in connection.client().prompts(self.id):
+            if known["id"] == prompt:
+                return Turn(self, prompt, known.get("text", ""))
+        raise CodecastError(
+            "not_found", f"{self.name} has no prompt {prompt!r}.", "`session.prompts` lists them."
+        )
+
+    def answer(self, *words: str) -> Request:
+        """Answer what it asks: a number, y (once), a (always), n (no), a label, own words.
+
+        Raises CodecastError where nothing or more than one thing is asked.
+        """
+        opened = self.requests
+        if len(opened) == 1:
+            return opened[0].answer(*words)
+        if not opened:
+            raise CodecastError(
+                "not_found",
+                f"{self.name} asks nothing at the moment.",
+                "`cc.requests()` lists all.",
+            )
+        raise CodecastError(
+            "bad_request",
+            f"{self.name} has {len(opened)} open requests: which one?",
+            "Answer one of `session.requests`: session.requests[0].answer(...)",
+        )
+
+    def set(
+        self,
+        *,
+        name: str | None = None,
+        mode: str | None = None,
+        model: str | None = None,
+        budget: Budget | None = None,
+    ) -> Session:
+        """Change what is named; a limit of the budget that is None is lifted."""
+        self.data = connection.client().update_session(
+            self.id, name=name, mode=mode, model=model, budget=budget
+        )
+        return self
+
+    def interrupt(self, cancel_queue: bool = False) -> Session:
+        """Stop the running turn; the session goes on."""
+        self.data = connection.client().interrupt(self.id, cancel_queue)
+        return self
+
+    def stop(self) -> Session:
+        """End the CLI and everything it started; the history stays, a prompt starts it again."""
+        self.data = connection.client().stop(self.id)
+        return self
+
+    def resume(self) -> Session:
+        """Start a stopped session's CLI again, where it was."""
+        self.data = connection.client().resume(self.id)
+        return self
+
+    def remove(self) -> None:
+        """End it and delete its history, on the machine too."""
+        connection.client().remove(self.id)
+
+    # -- how it looks
+
+    def widget(self, after: int | None = None) -> SessionWidget:
+        """Live: transcript, buttons, composer. Shown by being the last line of a cell.
+
+        Raises CodecastError without anywidget.
+        """
+        from .widgets import needed
+
+        needed()
+        from .widgets.session import SessionWidget
+
+        return SessionWidget(self, after=after)
+
+    def export(self, path: str | Path = ".") -> Path:
+        """Write the transcript: NAME.ipynb in a directory, or a file .ipynb, .md or .json."""
+        target = Path(path).expanduser()
+        if target.is_dir():
+            target /= f"{self.name}.ipynb"
+        events = self.history()
+        kind = target.suffix.removeprefix(".")
+        target.write_text(written(kind, self.data, events), "utf-8")
+        return target
+
+    def to_frame(self) -> Any:
+        """Its events as a DataFrame: see `frames.events`."""
+        from .frames import events
+
+        return events([self])
+
+    def _context(self) -> Context:
+        return Context(connection.client().aio)
+
+    def _row(self) -> Mapping[str, Any]:
+        state = self.data.get("state") or {}
+        status = str(state.get("status") or "")
+        return {
+            "session": self.name,
+            "status": f"{STATUS_MARK.get(status, '')} {status}".strip(),
+            "CLI": self.cli,
+            "machine": self.machine,
+            "directory": self.cwd,
+            "cost": dollars(state.get("cost_usd")),
+            "age": age(state.get("updated") or self.data.get("created")),
+        }
+
+    def _repr_markdown_(self) -> str:
+        return session_markdown(results.Session(self.refresh().data))
+
+    def __repr__(self) -> str:
+        status = (self.data.get("state") or {}).get("status", "")
+        return f"<Session {self.name}: {self.cli} in {self.cwd} on {self.machine}, {status}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Session) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    async def _itself(self) -> Session:
+        return self
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        """So that `await cc.start(...)` works; the start itself has been waited for."""
+        return self._itself().__await__()
+
+
+def _prompt_row(prompt: Prompt) -> Mapping[str, Any]:
+    return {"prompt": prompt.get("text", "")[:80], "state": prompt.get("state"), "id": prompt["id"]}
+
+
+def table(found: Iterable[Session]) -> Table[Session]:
+    return Table(found, Session._row, "No session runs.", lambda session: _flat(session.data))
+
+
+def _flat(data: SessionData) -> Mapping[str, Any]:
+    state = data.get("state") or {}
+    kept = {k: v for k, v in data.items() if k not in ("state", "error", "skills")}
+    used = {k: v for k, v in (state.get("usage") or {}).items() if isinstance(v, int)}
+    more = ("status", "turns", "cost_usd", "title", "updated")
+    return {**kept, **{name: state.get(name) for name in more}, **used}
+
+
+def start(
+    machine: str | Machine,
+    directory: str | None = None,
+    *,
+    cli: str | None = None,
+    mode: str | None = None,
+    model: str | None = None,
+    name: str | None = None,
+    prompt: str | None = None,
+    budget: Budget | None = None,
+    create: bool = False,
+    skills: bool = True,
+    id: str | None = None,
+) -> Session:
+    """Start a session of a CLI in a directory of a machine.
+
+    >>> s = cc.start("gpu-1", "~/project", cli="claude", mode="code")        # doctest: +SKIP
+    >>> s = cc.start("local", budget={"max_cost": 5})                         # doctest: +SKIP
+
+    On `local` the kernel's own directory is meant where none is named. `mode` is auto, code,
+    plan or ask. `create` makes the directory where it is missing. The same `id` (a UUID) again is
+    the same session. Raises CodecastError with what stands in the way.
+    """
+    client = connection.client()
+    context = Context(client.aio)
+    where, path = place(context, str(machine), directory)
+
+    async def create_it() -> SessionData:
+        return await client.aio.start(
+            where,
+            path,
+            cli=cli,
+            mode=mode,
+            model=model,
+            name=name,
+            prompt=prompt,
+            budget=budget,
+            create_directory=create,
+            skills=skills,
+            id=id,
+        )
+
+    return Session(connection.run(on_machine(context, where, create_it)))
+
+
+def sessions(
+    machine: str | None = None, status: str | None = None, all: bool = True
+) -> Table[Session]:
+    """Sessions, those of a machine or with a status only; without `all` none that has ended.
+
+    >>> cc.sessions(status="waiting")             # doctest: +SKIP
+    """
+    found = connection.client().sessions(machine, status, all=True)
+    ended = ("stopped", "failed")
+    return table(
+        Session(data)
+        for data in found
+        if all or (data.get("state") or {}).get("status") not in ended
+    )
+
+
+def session(name: str) -> Session:
+    """By name, id, or the beginning of one. Raises CodecastError that names the nearest."""
+    found: Any = connection.run(find(Context(connection.client().aio), name))
+    return Session(found)
+
+
+def search(query: str, limit: int = 50) -> Table[Hit]:
+    """Words in all transcripts; "phrases", -words to exclude. The best hits first.
+
+    >>> cc.search('"out of memory" -warning').to_frame()       # doctest: +SKIP
+    """
+    found = connection.client().search(query, limit)
+    return Table(found, _hit_row, f"Nothing found for {query!r}.")
+
+
+def _hit_row(hit: Hit) -> Mapping[str, Any]:
+    return {
+        "session": hit.get("name") or str(hit.get("session", ""))[:8],
+        "machine": hit.get("machine"),
+        "kind": hit.get("kind"),
+        "age": age(hit.get("time")),
+        "words": hit.get("snippet"),
+    }
+
+
+__all__ = ["Events", "Session", "search", "session", "sessions", "start"]

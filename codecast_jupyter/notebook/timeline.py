@@ -1,0 +1,163 @@
+"""A picture of a run: when each session worked and waited for somebody, and what it cost."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from codecast_agent.protocol.errors import CodecastError
+
+from .session import Session
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WORKED, FAILED, WAITED, SPENT, TOKENS = "#2a78c2", "#c8372d", "#f0a30a", "#2f9e5b", "#8a8f98"
+NOTHING: Mapping[str, str] = {}
+
+
+class Span(NamedTuple):
+    """Seconds since 1970; `kind` is worked, failed or waited."""
+
+    begin: float
+    end: float
+    kind: str
+
+
+class Lane(NamedTuple):
+    """One session: its spans, and its cost and output tokens as they grew (time, amount)."""
+
+    label: str
+    spans: Sequence[Span]
+    cost: Sequence[tuple[float, float]]
+    tokens: Sequence[tuple[float, float]]
+
+
+class Picture:
+    """Shown by being the last line of a cell; `figure` is matplotlib's."""
+
+    def __init__(self, figure: Figure, lanes: Sequence[Lane]) -> None:
+        self.figure = figure
+        self.lanes = lanes
+
+    def save(self, path: str | Path) -> Path:
+        """PNG, SVG or PDF, by the file's name."""
+        target = Path(path).expanduser()
+        self.figure.savefig(target, bbox_inches="tight")
+        return target
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"<Picture of {len(self.lanes)} sessions>"
+
+
+def lane(label: str, events: Iterable[Mapping[str, Any]]) -> Lane:
+    """What a session's events tell of its time. What still runs ends with the last event."""
+    spans: list[Span] = []
+    cost: list[tuple[float, float]] = []
+    used: list[tuple[float, float]] = []
+    began: float | None = None
+    asked: dict[str, float] = {}
+    total = last = 0.0
+    for event in events:
+        kind, last = event["type"], float(event["time"])
+        if kind == "turn_started":
+            began = last
+        elif kind == "turn_ended":
+            bad = event.get("reason") != "end_turn"
+            spans.append(
+                Span(last if began is None else began, last, "failed" if bad else "worked")
+            )
+            began = None
+            total += float((event.get("usage") or {}).get("output_tokens") or 0)
+            used.append((last, total))
+        elif kind == "request_opened":
+            asked[event["request"]] = last
+        elif kind in ("request_resolved", "request_withdrawn") and event["request"] in asked:
+            spans.append(Span(asked.pop(event["request"]), last, "waited"))
+        elif kind == "usage_update" and event.get("cost_usd") is not None:
+            cost.append((last, float(event["cost_usd"])))
+    if began is not None:
+        spans.append(Span(began, last, "worked"))
+    spans += [Span(when, last, "waited") for when in asked.values()]
+    return Lane(label, spans, cost, used)
+
+
+def timeline(sessions: Sequence[Session], labels: Mapping[str, str] = NOTHING) -> Picture:
+    """`labels` maps session ids to words. Raises `not_supported` without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise CodecastError(
+            "not_supported",
+            "Pictures need matplotlib, which is not installed in this kernel's environment.",
+            "%pip install matplotlib",
+        ) from None
+    lanes = [lane(labels.get(s.id) or s.name, s.history()) for s in sessions]
+    figure = Figure(figsize=(9, 1.9 + 0.27 * max(len(lanes), 2)))
+    _draw(figure, lanes)
+    return Picture(figure, lanes)
+
+
+def _draw(figure: Figure, lanes: Sequence[Lane]) -> None:
+    from matplotlib.patches import Patch
+
+    heights = [0.27 * max(len(lanes), 2) + 0.2, 1.2]
+    top, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+    times = [span.begin for one in lanes for span in one.spans]
+    zero = min(times, default=0.0)
+    colours = {"worked": WORKED, "failed": FAILED, "waited": WAITED}
+    for number, one in enumerate(lanes):
+        for kind in ("worked", "failed", "waited"):  # what waited lies over what worked
+            bars = [
+                (s.begin - zero, max(s.end - s.begin, 0.02)) for s in one.spans if s.kind == kind
+            ]
+            top.broken_barh(bars, (number - 0.36, 0.72), color=colours[kind], linewidth=0)
+    top.set_yticks(range(len(lanes)), [one.label for one in lanes], fontsize=8)
+    top.set_ylim(len(lanes) - 0.4, -0.6)
+    top.tick_params(axis="y", length=0)
+    top.grid(axis="x", color="#00000018")
+    top.set_axisbelow(True)
+    handles = [
+        Patch(color=WORKED, label="worked"),
+        Patch(color=WAITED, label="waited for somebody"),
+    ]
+    if any(span.kind == "failed" for one in lanes for span in one.spans):
+        handles.append(Patch(color=FAILED, label="failed or interrupted"))
+    top.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+    )
+    _grow(below, [one.cost for one in lanes], zero, SPENT, "US dollars")
+    _grow(below.twinx(), [one.tokens for one in lanes], zero, TOKENS, "output tokens")
+    below.set_xlabel("seconds")
+    for axes in figure.axes:
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+    figure.align_ylabels()
+
+
+def _grow(axes: Any, lanes: Sequence[Any], zero: float, colour: str, label: str) -> None:
+    """The sum over all sessions, each of which tells its own total."""
+    now: dict[int, float] = {}
+    x, y = [0.0], [0.0]
+    for when, number, amount in sorted(
+        (when, number, amount) for number, one in enumerate(lanes) for when, amount in one
+    ):
+        now[number] = amount
+        x.append(when - zero)
+        y.append(sum(now.values()))
+    axes.step(x, y, where="post", color=colour, linewidth=1.6)
+    axes.set_ylabel(label, color=colour, fontsize=8)
+    axes.tick_params(axis="y", labelsize=8, colors=colour, length=0)
+    axes.set_ylim(bottom=0)
