@@ -13,6 +13,7 @@ import hmac
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from urllib.parse import unquote
 
 from jupyter_core.utils import ensure_async
 from jupyter_server import CallContext
@@ -50,12 +51,18 @@ def permit(action: Action) -> Callable[[Method], Method]:
 def person(user: User) -> str:
     """Their name. Who only holds the server's token gets a random one from Jupyter, another
     at each request without a cookie: that is the server's owner."""
-    if user.name.startswith("Anonymous ") and re.fullmatch("[0-9a-f]{32}", user.username):
+    if owns(user):
         try:
             return getpass.getuser()
         except (KeyError, OSError):  # an account without a name
             return "owner"
     return str(user.username)
+
+
+def owns(user: User) -> bool:
+    """Whether it is who holds the server's own token, without an account."""
+    anonymous = user.name.startswith("Anonymous ")
+    return bool(anonymous and re.fullmatch("[0-9a-f]{32}", user.username))
 
 
 class CodecastHandler(JupyterHandler):
@@ -72,9 +79,14 @@ class CodecastHandler(JupyterHandler):
 
     @property
     def actor(self) -> Actor:
-        """The person, and the surface as it calls itself."""
+        """The person, and the surface as it calls itself. A surface that speaks for several (a
+        chat bot) names the one; who holds the login stays named beside, save the server's owner."""
         where = self.request.headers.get("X-Codecast-Surface", "api")[:40]
-        return Actor(person(self.current_user), where)
+        holder = person(self.current_user)
+        named = unquote(self.request.headers.get("X-Codecast-By", ""))[:80].strip()
+        if not named:
+            return Actor(holder, where)
+        return Actor(named if owns(self.current_user) else f"{named} via {holder}", where)
 
     async def prepare(self, **kwargs: Any) -> None:
         if self.has_kernel_token():

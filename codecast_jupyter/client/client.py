@@ -84,6 +84,14 @@ class AsyncClient:
         """The server's, for people."""
         return self.connection.url
 
+    def acting_for(self, by: str) -> AsyncClient:
+        """The same server, with what is done told as done by this person: for a surface that
+        speaks for several. Events are best read by the first; both are closed by themselves.
+        """
+        twin = type(self)(self.connection, surface=self.surface)
+        twin._http = Http(self.surface, by)
+        return twin
+
     async def __aenter__(self) -> AsyncClient:
         return self
 

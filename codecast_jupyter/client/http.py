@@ -22,10 +22,12 @@ LARGEST = 256 << 20  # bytes of an answer
 
 
 class Http:
-    """One connection pool. Belongs to the loop on which it is first used."""
+    """One connection pool. Belongs to the loop on which it is first used. `by` is the person, where
+    a surface speaks for several."""
 
-    def __init__(self, surface: str) -> None:
+    def __init__(self, surface: str, by: str = "") -> None:
         self.surface = surface
+        self.by = by
         self._client: AsyncHTTPClient | None = None
 
     async def call(
@@ -137,7 +139,8 @@ class Http:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Content-Type": "application/json", "X-Codecast-Surface": self.surface}
+        by = {"X-Codecast-By": quote(self.by, safe=" ")} if self.by else {}
+        return {"Content-Type": "application/json", "X-Codecast-Surface": self.surface, **by}
 
     def close(self) -> None:
         if self._client is not None:
