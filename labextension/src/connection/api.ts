@@ -3,9 +3,13 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import { IContent, IProblem } from '../model/events.gen';
 import { IAnswer, ICli, IDirectory, IEventPage, IHealth, IMachine, INewSession } from './types';
+import { IChanges, IConversation, IDifference, IExamination, IFile, IHit } from './types';
+import { IMachineInfo, ITerminal } from './types';
 import { IPrompt, IRequest, ISession, ISessionChange, ISessionUsage } from './types';
 
 const BASE = 'api/codecast/v1';
+
+type Query = { [name: string]: string };
 
 /** A failure with the words for a person: what happened, why, what to do. */
 export class CodecastError extends Error {
@@ -29,8 +33,9 @@ export class Api {
     return this._call('GET', ['machines', machine, 'clis']);
   }
 
-  directories(machine: string, path: string): Promise<IDirectory> {
-    return this._call('GET', ['machines', machine, 'directories'], undefined, { path });
+  directories(machine: string, path: string, hidden = false): Promise<IDirectory> {
+    const query = hidden ? { path, hidden: 'true' } : { path };
+    return this._call('GET', ['machines', machine, 'directories'], undefined, query as Query);
   }
 
   connect(machine: string): Promise<IMachine> {
@@ -122,6 +127,97 @@ export class Api {
     return response.blob();
   }
 
+  // -- machines
+
+  putMachine(machine: string, settings: object): Promise<IMachine> {
+    return this._call('PUT', ['machines', machine], settings);
+  }
+
+  removeMachine(machine: string): Promise<void> {
+    return this._call('DELETE', ['machines', machine]);
+  }
+
+  disconnect(machine: string): Promise<IMachine> {
+    return this._call('POST', ['machines', machine, 'disconnect'], {});
+  }
+
+  doctor(machine: string): Promise<IExamination> {
+    return this._call('GET', ['machines', machine, 'doctor']);
+  }
+
+  /** What its hardware does now. */
+  machineInfo(machine: string): Promise<IMachineInfo> {
+    return this._call('GET', ['machines', machine, 'info']);
+  }
+
+  /** Conversations that the CLIs keep there, the newest first. */
+  conversations(machine: string, query = ''): Promise<IConversation[]> {
+    return this._call('GET', ['machines', machine, 'history'], undefined, query ? { query } : {});
+  }
+
+  /** Where these words were said, in all sessions. */
+  search(q: string, limit: number): Promise<IHit[]> {
+    return this._call('GET', ['search'], undefined, { q, limit: String(limit) });
+  }
+
+  // -- files, changes, terminals
+
+  tree(session: string, path: string): Promise<IFile> {
+    return this._call('GET', ['sessions', session, 'tree'], undefined, { path });
+  }
+
+  /** A file and when it was last written, in seconds. */
+  async readFile(session: string, path: string): Promise<{ data: Blob; mtime: number }> {
+    const response = await this._ask('GET', ['sessions', session, 'files'], undefined, { path });
+    const mtime = Number(response.headers.get('X-Codecast-Mtime'));
+    return { data: await response.blob(), mtime };
+  }
+
+  /** Write a file; `mtime` is that of the one that was read, and `conflict` tells of another. */
+  saveFile(session: string, path: string, data: Blob, mtime?: number | null): Promise<IFile> {
+    const query: { [name: string]: string } = { path };
+    if (mtime !== undefined) {
+      query.mtime = mtime === null ? 'none' : String(mtime);
+    }
+    return this._call('PUT', ['sessions', session, 'files'], data, query);
+  }
+
+  makeFile(session: string, path: string, kind: 'file' | 'directory'): Promise<IFile> {
+    return this._call('POST', ['sessions', session, 'files'], { path, kind });
+  }
+
+  renameFile(session: string, path: string, to: string): Promise<IFile> {
+    return this._call('PATCH', ['sessions', session, 'files'], { path, to });
+  }
+
+  deleteFile(session: string, path: string): Promise<void> {
+    return this._call('DELETE', ['sessions', session, 'files'], undefined, { path });
+  }
+
+  /** Where a browser may download something of a session. */
+  address(session: string, what: string, query: { [name: string]: string }): string {
+    const parts = ['sessions', session, what].map(encodeURIComponent);
+    const url = URLExt.join(this.settings.baseUrl, BASE, ...parts);
+    return url + URLExt.objectToQueryString(query);
+  }
+
+  changes(session: string): Promise<IChanges> {
+    return this._call('GET', ['sessions', session, 'changes']);
+  }
+
+  diff(session: string, path: string, from?: string): Promise<IDifference> {
+    const query = { path, ...(from ? { from } : {}) };
+    return this._call('GET', ['sessions', session, 'diff'], undefined, query);
+  }
+
+  openTerminal(where: { machine: string } | { session: string }): Promise<ITerminal> {
+    return this._call('POST', ['terminals'], where);
+  }
+
+  terminal(name: string): Promise<ITerminal> {
+    return this._call('GET', ['terminals', name]);
+  }
+
   answer(session: string, request: string, answer: IAnswer): Promise<IRequest> {
     return this._call('POST', ['sessions', session, 'requests', request, 'answer'], answer);
   }
@@ -130,7 +226,7 @@ export class Api {
     method: string,
     path: string[],
     body?: object,
-    query?: { [name: string]: string }
+    query?: Query
   ): Promise<T> {
     const response = await this._ask(method, path, body, query);
     return (response.status === 204 ? undefined : await response.json()) as T;
@@ -141,7 +237,7 @@ export class Api {
     method: string,
     path: string[],
     body?: object,
-    query?: { [name: string]: string }
+    query?: Query
   ): Promise<Response> {
     let url = URLExt.join(this.settings.baseUrl, BASE, ...path.map(encodeURIComponent));
     if (query) {

@@ -21,7 +21,15 @@ export type IMachine = Precise<
   {
     error?: IProblem | null;
     source: string;
-    defaults?: { cwd?: string; cli?: string; mode?: string; [key: string]: unknown };
+    defaults?: {
+      cwd?: string;
+      cli?: string | null;
+      mode?: string | null;
+      model?: string | null;
+      directories?: string[];
+      budget?: IBudgetChange;
+      [key: string]: unknown;
+    };
   }
 >;
 
@@ -63,6 +71,30 @@ export type ISessionUsage = Known<Schemas['SessionUsage']>;
 
 /** Events of a session, in order; `more` tells of others in the direction asked for. */
 export type IEventPage = Precise<Schemas['EventPage'], { events: SessionEvent[] }>;
+
+export type IExamination = Schemas['Examination'];
+
+export type ICheck = Known<Schemas['Examination']['checks'][number]>;
+
+export type IMachineInfo = Known<Schemas['MachineInfo']>;
+
+export type IGpu = NonNullable<IMachineInfo['gpus']>[number];
+
+export type IConversation = Known<Schemas['Conversation']>;
+
+export type IHit = Known<Schemas['Hit']>;
+
+export type IFileEntry = Known<Schemas['FileEntry']>;
+
+export type IFile = Precise<Schemas['File'], { entries?: IFileEntry[] }>;
+
+export type IChange = Known<Schemas['Changes']['files'][number]>;
+
+export type IChanges = Precise<Schemas['Changes'], { files: IChange[] }>;
+
+export type IDifference = Known<Schemas['Difference']>;
+
+export type ITerminal = Schemas['Terminal'];
 
 /** What can be changed of a session. */
 export interface ISessionChange {
