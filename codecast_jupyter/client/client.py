@@ -45,16 +45,16 @@ AGAIN = 0.3  # seconds before what was lost is sent again
 class AsyncClient:
     """`async with await AsyncClient.discover() as client: ...`, or with a known `Connection`.
 
-    `surface` is told with everything done (`where` in events). Everything belongs to the
-    loop that uses it first. `on_connection` hears of a lost event stream (a CodecastError)
+    `surface` is told with everything done (`where` in events), and `by`, where a surface speaks for
+    several people. Everything belongs to the loop that uses it first. `on_connection` hears of a lost event stream (a CodecastError)
     and of its return (None).
     """
 
-    def __init__(self, connection: Connection, *, surface: str = "python") -> None:
+    def __init__(self, connection: Connection, *, surface: str = "python", by: str = "") -> None:
         self.connection = connection
         self.surface = surface
         self.on_connection: Callable[[CodecastError | None], None] = lambda error: None
-        self._http = Http(surface)
+        self._http = Http(surface, by)
         self._streams: list[Stream] = []
 
     @classmethod
@@ -83,14 +83,6 @@ class AsyncClient:
     def url(self) -> str:
         """The server's, for people."""
         return self.connection.url
-
-    def acting_for(self, by: str) -> AsyncClient:
-        """The same server, with what is done told as done by this person: for a surface that
-        speaks for several. Events are best read by the first; both are closed by themselves.
-        """
-        twin = type(self)(self.connection, surface=self.surface)
-        twin._http = Http(self.surface, by)
-        return twin
 
     async def __aenter__(self) -> AsyncClient:
         return self
