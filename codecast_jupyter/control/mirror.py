@@ -2,9 +2,10 @@
 
 Each session of a link is a stream: its blocks wait in a list, and one task takes them to the
 store slice by slice, so that the loop breathes and sessions share the writer. A little that
-comes to streams with nothing under way is stored at once, all of it in one transaction, when
-the store can (`Store.at_once`): an event of a quiet session waits for no thread. What waits
-beyond HIGH bytes pauses the whole link: the machine's journal is the buffer, not our memory.
+comes to a stream with nothing under way is stored at once when the store can
+(`Store.at_once`), and what comes together with it in one transaction behind it: an event of a
+quiet session waits for no thread. What waits beyond HIGH bytes pauses the whole link: the
+machine's journal is the buffer, not our memory.
 
 Resuming proves continuity. A stream asks from one record before its cursor; that record must
 equal the stored one. Where it does not, the stream compares from the journal's start, and the
@@ -124,6 +125,7 @@ class _Followed:
         self.waiting = 0
         self.paused = False
         self._due: list[_Stream] = []  # with a little to be stored at once
+        self._gathering = False  # more may be read before the loop's next turn
         self._acks = asyncio.create_task(self._acknowledge())
 
     def weigh(self, size: int) -> None:
@@ -136,13 +138,20 @@ class _Followed:
             if not self.link.closed.done():
                 self.link.resume()
 
-    def soon(self, stream: _Stream) -> None:
-        """Store what a stream has once everything was taken that came with it."""
-        if not self._due:
-            asyncio.get_running_loop().call_soon(self._store_little)
+    def little(self, stream: _Stream) -> None:
+        """A stream has a little. The first is stored now, others when all is read that came
+        together with it."""
         self._due.append(stream)
+        if not self._gathering:
+            self._gathering = True
+            asyncio.get_running_loop().call_soon(self._gathered)
+            self._store_due()
 
-    def _store_little(self) -> None:
+    def _gathered(self) -> None:
+        self._gathering = False
+        self._store_due()
+
+    def _store_due(self) -> None:
         due, self._due = [each for each in self._due if each.is_quiet()], []
         if not due:
             return
@@ -246,7 +255,7 @@ class _Stream:
         self.followed.weigh(len(data))
         if self.is_quiet():
             if len(self._blocks) == 1:
-                self.followed.soon(self)
+                self.followed.little(self)
         else:
             self._wake()
 

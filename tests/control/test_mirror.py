@@ -232,7 +232,11 @@ async def test_a_session_the_machine_lost_stays_readable_and_says_so(hub, machin
 @pytest.mark.parametrize("verb", ["interrupt", "stop", "resume", "set_mode", "set_model"])
 async def test_verbs_reach_the_machine_once_more_when_the_link_breaks(hub, machine, verb):
     session = (await hub.sessions.start("gpu", "/w", prompt="hold", actor=ANN))["id"]
-    await until(lambda: caught_up(hub, machine, session))
+
+    async def running():
+        return (await hub.sessions.get(session))["state"]["status"] == "running"
+
+    await until(running)
     machine.faults[f"session/{verb}"] = "before"
     word = {"set_mode": ["ask"], "set_model": ["opus"]}.get(verb, [])
     await getattr(hub.sessions, verb)(session, *word, actor=ANN)
