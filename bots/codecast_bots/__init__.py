@@ -1,4 +1,5 @@
-"""Chat bots (Telegram, Discord, Lark) will live here as clients of the API.
+"""Chat bots (Telegram, Discord, Lark): a process of its own, and only a client of the API.
 
-Nothing is implemented yet: the package keeps its name and its place in the wheel.
+`platforms.contract` is what a platform must do; `view` folds events, `rendering` makes messages of
+them, `outbox` brings these to the chat; `bot` is one platform with its people; `app` the process.
 """

@@ -120,6 +120,10 @@ class Outbox:
         open_blocks = {d.block for d in self._wanted if not self._stands(d)}
         return {d.block for d in self._wanted} - open_blocks
 
+    def blocks(self) -> set[str]:
+        """Those of which something is wanted."""
+        return {desired.block for desired in self._wanted}
+
     def forget(self, blocks: Sequence[str]) -> list[str]:
         """These blocks stay as they are for ever; the keys that need not be known any more."""
         gone = [key for key, sent in self._sent.items() if sent.block in blocks]
