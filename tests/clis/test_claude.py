@@ -15,6 +15,7 @@ from codecast_agent.clis import claude_launch
 from codecast_agent.clis.contract import Answer, Prompt
 from codecast_agent.protocol import events
 from codecast_agent.protocol.errors import CodecastError
+from tests.fixtures.models import ModelServer
 
 from .driving import Driver
 
@@ -221,19 +222,20 @@ def test_modes_switch_in_place(code: Driver, project: Path) -> None:
     code.until(lambda: code.state["mode"] == "plan")
 
 
-def test_model_switches_in_place(code: Driver, model_server: object) -> None:
+def test_model_switches_in_place(code: Driver, model_server: ModelServer) -> None:
+    def used() -> list[str]:
+        """The models that have answered; told a moment after their last word."""
+        asked = [e for e in model_server.log() if e.get("session") == code.session]
+        return [entry["model"] for entry in asked if entry["outcome"] == "complete"]
+
     code.start(model="sonnet")
     code.ask("say:one")
     assert code.state["settings"]["model"]["value"] == "sonnet"
+    assert "sonnet" in code.until(used)[0]
     assert code.adapter.set_model("haiku") is True
     code.until(lambda: code.state["settings"]["model"]["value"] == "haiku")
     code.ask(f"say:two {code.session}")
-    used = [
-        entry["model"]
-        for entry in model_server.log()  # type: ignore[attr-defined]
-        if entry.get("session") == code.session and entry["outcome"] == "complete"
-    ]
-    assert "sonnet" in used[0] and "haiku" in used[-1]
+    code.until(lambda: "haiku" in used()[-1])
 
 
 def test_root_in_auto_mode_is_answered_by_us(code: Driver, project: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from codecast_agent.clis import acp
 from codecast_agent.clis.contract import Prompt
+from codecast_agent.clis.quirks import quirks
 from codecast_agent.protocol import events
 from tests.fixtures.clis import gemini_command, opencode_binary
 from tests.fixtures.models import ModelServer
@@ -115,12 +116,33 @@ def test_permission_refused(cli: Driver) -> None:
 
 
 def test_always_is_asked_once(cli: Driver) -> None:
-    cli.prompt("bash:mkdir one\nbash:mkdir two\nsay:end")
-    request = cli.request()
-    cli.answer(request, option=option(request, "allow_always"))
-    assert cli.ended()["reason"] == "end_turn"
-    assert (cli.cwd / "one").is_dir() and (cli.cwd / "two").is_dir()
-    assert len(cli.of("request_opened")) == 1
+    """And what it allows from then on is what its text says."""
+    always = {"execute": ("mkdir one", "mkdir -p two/three"), "edit": ("f.txt", "g.txt")}
+    rules = quirks(cli.cli).always
+    assert rules.keys() == always.keys()
+    for kind, (first, second) in always.items():
+        script = "bash:{}" if kind == "execute" else "write:{}:x"
+        at = len(cli.events)
+        cli.prompt("\n".join([script.format(first), script.format(second), "say:end"]))
+        request = cli.request(at)
+        (said,) = [o for o in request["options"] if o["kind"] == "allow_always"]
+        assert said["rule"] == rules[kind] and "this session" in said["scope"]
+        cli.answer(request, option=said["id"])
+        assert cli.ended(at)["reason"] == "end_turn"
+        assert len([e for e in cli.events[at:] if e["type"] == "request_opened"]) == 1
+    assert (cli.cwd / "two" / "three").is_dir() and (cli.cwd / "g.txt").exists()
+    for other, asked in (("git init -q new", True), ("git config -f x a.b c", None)):
+        at = len(cli.events)
+        cli.prompt(f"bash:{other}\nsay:end")
+        if asked is None:  # another subcommand of a program that was allowed
+            asked = cli.cli == "opencode"
+        if asked:
+            request = cli.request(at)
+            cli.answer(request, option=option(request, "allow_always"))
+        cli.ended(at)
+        opened = [e for e in cli.events[at:] if e["type"] == "request_opened"]
+        assert bool(opened) is asked, other
+    cli.kill()  # the next start asks again
 
 
 def test_an_edit_is_shown_as_a_diff_before_and_after(cli: Driver) -> None:

@@ -63,7 +63,7 @@ class Requests:
         kind = fields.pop("kind", "other")
         fields.pop("status", None)
         fields.pop("raw_output", None)
-        options = self._options(params.get("options"))
+        options = self._options(params.get("options"), kind)
         if self._settings.allows(kind, self._is_inside(fields)):
             found = _first(options, ALLOWING)
             if found:
@@ -188,7 +188,7 @@ class Requests:
         self._open[request] = _Open(native, build, withdrawn)
         return request
 
-    def _options(self, items: Any) -> List[Dict[str, Any]]:
+    def _options(self, items: Any, of: str) -> List[Dict[str, Any]]:
         options = []
         for item in many(items):
             option = obj(item)
@@ -202,6 +202,8 @@ class Requests:
                 "kind": kind,
                 "label": text_of(option.get("name")) or option["optionId"],
             }
+            if kind == "allow_always" and of in self._quirks.always:
+                entry.update(rule=self._quirks.always[of], scope=self._quirks.always_scope)
             if self._quirks.reject_ends_turn and kind.startswith("reject"):
                 entry["ends_turn"] = True
             options.append(entry)

@@ -32,6 +32,8 @@ class Quirks(NamedTuple):
     reject_ends_turn: bool = False  # a refused permission stops the agent
     environment: Callable[[Launch], Dict[str, str]] = lambda launch: {}  # beyond `env`
     silent_retries: bool = False  # a failing request is tried again without a word
+    always: Dict[str, str] = {}  # kind of tool call -> what its "always" allows, untold by it
+    always_scope: str = ""  # and for how long
     plan_kinds: FrozenSet[str] = PLAN_KINDS
     mode_by_start: bool = False  # another mode needs another start
     before_start: Callable[[Launch], None] = lambda launch: None
@@ -53,6 +55,11 @@ _QUIRKS: Dict[str, Quirks] = {
         },
         hidden=("[MODE_UPDATE]", "<session_context>"),
         mode_words="[MODE_UPDATE] ",
+        always={
+            "execute": "every command of the same programs, with any arguments",
+            "edit": "every edit, in any directory",
+        },
+        always_scope="this session, until its CLI is started anew",
         plan_kinds=PLAN_KINDS | {"other"},  # leaving it is one; rules of ours refuse the rest
         before_start=gemini_launch.drop_twins,
         before_load=gemini_launch.before_load,
@@ -67,6 +74,11 @@ _QUIRKS: Dict[str, Quirks] = {
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},  # not while a session runs
         environment=opencode_launch.environment,
         mode_by_start=True,
+        always={
+            "execute": "every command that begins with the same program and subcommand",
+            "edit": "every edit in the project",
+        },
+        always_scope="this session, until its CLI is started anew",
         tags=("shell_metadata",),
         reject_ends_turn=True,
         silent_retries=True,
