@@ -63,10 +63,6 @@ class Machine:
                 ["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.ground.root], check=True
             )
 
-    def plant(self, preload: str) -> None:
-        """Code that the agent's process runs before the agent: a mistake to be found."""
-        (self.control / "preload.py").write_text(preload)
-
     def close(self) -> None:
         self.ground.sweep()
         if self.small_disk:

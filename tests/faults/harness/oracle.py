@@ -313,10 +313,10 @@ class Oracle:
             heard = answered.get(tag, [])
             if len(heard) > 1:
                 self.find("a request is answered once", f"the agent heard {heard} to {tag}")
-            if heard and [end["option"] for end in resolved] != heard:
-                self.find("the answer is the agent's", f"{tag}: heard {heard}, told {resolved}")
-            winners = case.told.winners.get(tag, [])
             told = [(end.get("where"), end.get("option")) for end in resolved]
+            if heard and [option for _, option in told] != heard:
+                self.find("the answer is the agent's", f"{tag}: heard {heard}, told {told}")
+            winners = case.told.winners.get(tag, [])
             wrong = [each for each in set(winners) if each not in told]
             if wrong:
                 self.find("one answer wins", f"{tag}: {wrong} were told they won; it is {told}")

@@ -18,14 +18,14 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.client.blocking import Client
-from tests.fixtures.live import Talk
+from tests.fixtures.live import Talk, until
 
 from .rig import Rig
 from .schedule import Step
 from .surfaces import Progress
 
 Json = dict[str, Any]
-PATIENCE = 120.0  # seconds for one thing to be accepted
+PATIENCE = 120.0  # seconds for one thing to be accepted, or to come to its end
 STILL = 2.0  # seconds without a word after which a person looks at the session
 MAYBE = {"link_lost", "unreachable", "timeout", "internal"}  # it may have happened
 
@@ -56,6 +56,7 @@ class Person:
         self.rig, self.session, self.machine, self.nonce = rig, session, machine, nonce
         self.progress, self.client = progress, client
         self.told = Told()
+        self.patience = PATIENCE
         self.counted = 0
         self.over = threading.Event()
         self._answers: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -75,6 +76,7 @@ class Person:
                 "edit": self._edit,
                 "cancel": self._cancel,
                 "interrupt": self._interrupt,
+                "pause": self._pause,
                 "wait": self._wait,
             }[step.do]
             do(step)
@@ -102,7 +104,7 @@ class Person:
             self._post(step, self.told.ids[step.tag], again=True)
 
     def _post(self, step: Step, id: str, again: bool = False) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while True:
             try:
                 if step.at == "client":
@@ -126,7 +128,7 @@ class Person:
 
     def _send_by_shell(self, step: Step) -> None:
         command = self.rig.hub_command("send", self.session, step.text, "--json")
-        out, _ = command.communicate(timeout=PATIENCE)
+        out, _ = command.communicate(timeout=self.patience)
         if command.returncode == 0:
             self.told.accepted.append(step.tag)
             self.told.ids[step.tag] = json.loads(out)["id"]
@@ -166,6 +168,15 @@ class Person:
         except (CodecastError, OSError, HTTPException, AssertionError):
             return
 
+    def _pause(self, step: Step) -> None:
+        """Until the machine has all that was sent."""
+        until(
+            lambda: all(
+                prompt["state"] != "stored" for prompt in self._talk("lab").prompts().values()
+            ),
+            "all is delivered",
+        )
+
     # -- requests
 
     def asked(self, event: Json) -> None:
@@ -204,7 +215,7 @@ class Person:
         return self.progress.under_way(self.session, ids)
 
     def _wait(self, step: Step) -> None:
-        self.wait(step.ahead, PATIENCE)
+        self.wait(step.ahead, self.patience)
 
     def wait(self, ahead: int, patience: float) -> bool:
         """Until at most `ahead` prompts are under way. Looks after a session that stands still."""

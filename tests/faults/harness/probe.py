@@ -4,7 +4,6 @@ It runs CODE as that Python would, with two things changed from outside, for the
 the supervisors forked from it. What was synced is noted (`CONTROL/synced`: path and size,
 after the disk's word), so that the power can be cut: see `machine.Machine.power_off`. And
 the clock can be set wrong by the seconds in `CONTROL/skew` (a double), at any time.
-Code to run before (`CONTROL/preload.py`) may plant a mistake.
 """
 
 import mmap
@@ -45,11 +44,6 @@ def skew_clock() -> None:
 
 watch_syncs()
 skew_clock()
-try:
-    with open(CONTROL + "/preload.py") as planted:
-        exec(planted.read(), {"__name__": "preload"})
-except FileNotFoundError:
-    pass
 code = sys.argv[sys.argv.index("-c") + 1]
 sys.argv = ["-c"]
 exec(code, {"__name__": "__main__"})

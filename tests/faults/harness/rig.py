@@ -13,10 +13,9 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import codecast_agent
 from codecast_jupyter.client.discovery import Connection
 from tests.fixtures.agent import RelayProcess
 from tests.fixtures.live import Api
@@ -26,18 +25,19 @@ from tests.fixtures.sshd import Client, Sshd
 
 from .background import LOOP
 from .machine import Machine
+from .planted import AGENT, Change, copy_with
 from .wire import Wire
 
 WITNESS = Path(__file__).parent / "witness.py"
-OURS = Path(codecast_agent.__file__).resolve().parent
 
 
 class Rig:
     """`with opened(directory) as rig:`."""
 
-    def __init__(self, directory: Path, network: Network | None, planted: str = "") -> None:
+    def __init__(
+        self, directory: Path, network: Network | None, planted: Iterable[Change] = ()
+    ) -> None:
         self.directory = directory
-        self.planted = planted
         client = Client(directory / "keys")
         self.machines: dict[str, Machine] = {}
         self._hosts: list[Sshd] = []
@@ -54,8 +54,16 @@ class Rig:
             ssh_config=client.config,
             machines=json.dumps({"agents": agents, "machines": machines}),
             env={"HOME": str(person), "XDG_STATE_HOME": "", "XDG_RUNTIME_DIR": ""},
+            cwd=directory,
         )
-        self.versions = [os.environ.get("PYTHONPATH", ""), self._other_version()]
+        sources = [AGENT.parent]
+        path = os.environ.get("PYTHONPATH", "")
+        if planted:
+            sources.insert(0, copy_with(planted, directory / "planted"))
+            path = os.pathsep.join(filter(None, [str(sources[0]), path]))
+        self.agent = next(each for each in sources if (each / AGENT.name).is_dir())
+        self.versions = [path, self._other_version(path)]
+        self.server.set_environment("PYTHONPATH", path)
         self.hub = threading.Lock()  # held by who restarts it
         self.restarts = 0
 
@@ -86,14 +94,14 @@ class Rig:
         )
         self._hosts += [jump, inner]
 
-    def _other_version(self) -> str:
+    def _other_version(self, path: str) -> str:
         """PYTHONPATH for a hub that brings another build of the agent."""
         other = self.directory / "other"
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(OURS, other / "codecast_agent", ignore=ignored)
-        with (other / "codecast_agent" / "relay.py").open("a") as file:
+        shutil.copytree(self.agent / AGENT.name, other / AGENT.name, ignore=ignored)
+        with (other / AGENT.name / "relay.py").open("a") as file:
             file.write("\n# another build\n")
-        return os.pathsep.join(filter(None, [str(other), os.environ.get("PYTHONPATH", "")]))
+        return os.pathsep.join(filter(None, [str(other), path]))
 
     @property
     def connection(self) -> Connection:
@@ -103,9 +111,6 @@ class Rig:
         return Api(self.server, surface)
 
     def start(self) -> None:
-        for machine in self.machines.values():
-            if self.planted:
-                machine.plant(self.planted)
         for host in self._hosts:
             host.start()
         self.server.start()
@@ -113,10 +118,8 @@ class Rig:
     def other_hub(self, machine: str) -> RelayProcess:
         """A second hub's relay on a machine, as another computer of the person has one."""
         found = self.machines[machine]
-        preload = self.planted
-        return RelayProcess(
-            found.ground.root, env={"HOME": str(found.ground.home)}, preload=preload
-        )
+        env = {"HOME": str(found.ground.home)}
+        return RelayProcess(found.ground.root, env=env, agent=self.agent)
 
     def restart_hub(
         self, version: int | None = None, meanwhile: Callable[[], object] = lambda: None
@@ -155,7 +158,7 @@ class Rig:
 
 
 @contextlib.contextmanager
-def opened(directory: Path, planted: str = "", *, far: bool = True) -> Iterator[Rig]:
+def opened(directory: Path, planted: Iterable[Change] = (), *, far: bool = True) -> Iterator[Rig]:
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(Network()) if far else None
         rig = Rig(directory, network, planted)

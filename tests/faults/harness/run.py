@@ -22,13 +22,12 @@ from tests.fixtures.live import Talk, comm, of_session, until
 from .faults import Faults
 from .machine import Machine
 from .oracle import Counts, Evidence, Finding, Oracle, read_journal, read_store, read_witness
-from .people import Person
+from .people import PATIENCE, Person
 from .rig import Rig
 from .schedule import Schedule
 from .surfaces import ENDED, Page, Progress, Reader, Shown
 
 Json = dict[str, Any]
-DRAIN = 90.0  # seconds without any news after which nothing more is expected
 FDS_OF_SUPERVISOR = 24  # 3 pipes of its CLI, journal, lock, socket, loop, log, a socket a relay
 
 
@@ -51,12 +50,16 @@ class Verdict(NamedTuple):
         """For the person who has to mend it: what broke, and how to see it again."""
         lines = [
             f"{len(self.findings)} promises broken with seed {self.schedule.seed}"
-            f" ({self.schedule.prompts} prompts). To replay:",
-            f"  make soak SEED={self.schedule.seed} PROMPTS={self.schedule.prompts} ROUNDS=1",
+            f" ({self.schedule.prompts} prompts).",
             *(f"  {finding}" for finding in self.findings[:30]),
             "What was done:",
             *(f"  {line}" for line in self.log[-60:]),
         ]
+        if self.schedule.seed:  # one that was made, not written by hand
+            command = (
+                f"make soak SEED={self.schedule.seed} PROMPTS={self.schedule.prompts} ROUNDS=1"
+            )
+            lines.append(f"To do the same again: {command} EVERY={self.schedule.every:g}")
         return "\n".join(lines)
 
 
@@ -64,9 +67,13 @@ class Round:
     """`Round(rig, schedule).run()`; leaves no session behind."""
 
     def __init__(
-        self, rig: Rig, schedule: Schedule, tell: Callable[[str], None] = lambda text: None
+        self,
+        rig: Rig,
+        schedule: Schedule,
+        tell: Callable[[str], None] = lambda text: None,
+        patience: float = PATIENCE,
     ) -> None:
-        self.rig, self.schedule, self.tell = rig, schedule, tell
+        self.rig, self.schedule, self.tell, self.patience = rig, schedule, tell, patience
         self.log: list[str] = []
         self.began = time.monotonic()
         self.nonce = uuid.uuid4().hex[:6]
@@ -139,6 +146,7 @@ class Round:
             self.people[talk.id] = Person(
                 self.rig, talk.id, machine, self.nonce, self.progress, self.client
             )
+            self.people[talk.id].patience = self.patience
             self.page.follow(talk.id)
             self.other_page.follow(talk.id)
         for sessions in self.where.values():
@@ -177,7 +185,7 @@ class Round:
                 break
             if self.progress.events != seen:
                 seen, news = self.progress.events, time.monotonic()
-            if time.monotonic() - news > DRAIN:
+            if time.monotonic() - news > self.patience:
                 self.say(f"gave up waiting for {[person.session for person in waiting]}")
                 return
             for person in waiting:
@@ -185,7 +193,7 @@ class Round:
             with self.progress.changed:
                 self.progress.changed.wait(0.3)
         with contextlib.suppress(AssertionError):
-            until(self._all_shown, "every surface has seen everything", 60)
+            until(self._all_shown, "every surface has seen everything", self.patience)
 
     def _quiet(self, person: Person) -> bool:
         try:

@@ -45,7 +45,7 @@ FAULTS: dict[str, tuple[float, tuple[str, ...], tuple[float, float]]] = {
 class Step(NamedTuple):
     """What a person does next. `tag` names a prompt; `text` is what it says."""
 
-    do: str  # send, edit, cancel, interrupt, wait
+    do: str  # send, send again, edit, cancel, interrupt, pause (until all is delivered), wait
     tag: str = ""
     text: str = ""
     at: str = ""  # the surface
@@ -68,6 +68,7 @@ class Schedule(NamedTuple):
     people: list[list[Step]]  # by session
     machines: list[str]  # by session
     faults: list[Fault]
+    every: float = 0.0  # prompts between two faults
 
 
 def make(
@@ -108,7 +109,7 @@ def make(
                 round(dice.random(), 3),
             )
         )
-    return Schedule(seed, prompts, people, where, faults)
+    return Schedule(seed, prompts, people, where, faults, every)
 
 
 def _machines(kind: str, there: tuple[str, ...]) -> list[str]:

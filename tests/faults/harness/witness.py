@@ -5,7 +5,7 @@ Every prompt it is given, every answer and every word it has said is a line of
 journal and the surfaces claim is compared with that. A prompt is one line, `TAG VERB REST`:
 
     say N        N chunks, `TAG:0` to `TAG:N-1`
-    ask          a permission request; then a chunk with the answer
+    ask [S]      a permission request; then a chunk with the answer, and S seconds of silence
     work S       a chunk every 50 ms for S seconds; ends at a cancel
     big N        one chunk of N KiB
     spawn        leaves a process behind that ignores SIGTERM and has a session of its own
@@ -87,6 +87,8 @@ class Witness:
             message = self.hear()
             if message and message.get("method") and message.get("id") is not None:
                 self.send({"id": message["id"], **self.answer(message)})
+            elif message and message.get("id") is not None:
+                self.note(answered="nobody asked", option=str(message))
 
     def answer(self, message: Json) -> Json:
         method, params = message["method"], message.get("params") or {}
@@ -137,6 +139,9 @@ class Witness:
             if option:
                 self.say(f"{tag}:0 {option}")
                 said = 1
+                end = time.monotonic() + float(rest or 0)
+                while time.monotonic() < end and not self.cancelled:
+                    self.pause(end - time.monotonic())
         elif verb == "fail":
             self.note(ended=tag, said=0)
             return {"error": {"code": 500, "message": "as it was told to"}}
@@ -148,6 +153,8 @@ class Witness:
         message = self.hear(seconds)
         if message and message.get("method") and message.get("id") is not None:
             self.send({"id": message["id"], "result": {}})
+        elif message and message.get("id") is not None:
+            self.note(answered="nobody asked", option=str(message))
 
     def ask(self, tag: str) -> str:
         """The option chosen; empty when the turn is cancelled first."""
