@@ -59,7 +59,7 @@ class Verdict(NamedTuple):
             command = (
                 f"make soak SEED={self.schedule.seed} PROMPTS={self.schedule.prompts} ROUNDS=1"
             )
-            lines.append(f"To do the same again: {command} EVERY={self.schedule.every:g}")
+            lines.append(f"To do the same again: {command}")
         return "\n".join(lines)
 
 
