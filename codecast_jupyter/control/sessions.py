@@ -468,15 +468,19 @@ class Sessions:
         `call` must be safe to repeat. Raises its CodecastError, or what keeps the machine away.
         """
         found = self._hub.machines.get(machine)
-        end = time.monotonic() + limit
+        begun = time.monotonic()
         while True:
             link = found.current
-            if link is None or link.closed.done():
-                link = await found.link(max(1.0, min(LINK_LIMIT, end - time.monotonic())))
+            patience = limit
             try:
+                if link is None or link.closed.done():
+                    patience = min(limit, LINK_LIMIT)
+                    left = begun + limit - time.monotonic()
+                    link = await found.link(max(1.0, min(LINK_LIMIT, left)))
+                    patience = limit
                 return await call(link)
             except CodecastError as error:
-                if error.code != "link_lost" or time.monotonic() > end:
+                if error.code != "link_lost" or time.monotonic() > begun + patience:
                     raise
                 await asyncio.sleep(0.05)
 

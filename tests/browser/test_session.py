@@ -84,7 +84,8 @@ def test_reload_keeps_the_view_and_the_open_request(
 ) -> None:
     view = start(page, project, "write hello.txt: kept")
     expect(view.locator(".jp-Codecast-card")).to_have_count(1)
-    words = view.locator(".jp-Codecast-message").last.inner_text()
+    words = "I will write hello.txt."
+    expect(view.locator(".jp-Codecast-message").last).to_have_text(words)
     session = call(lab, "sessions")[0]["id"]
     wait_for_layout(page, session)
     open_lab(page, lab, reset=False)

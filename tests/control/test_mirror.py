@@ -249,3 +249,21 @@ async def test_verbs_reach_the_machine_once_more_when_the_link_breaks(hub, machi
         "set_mode": now["mode"] == "ask",
         "set_model": now["model"] == "opus",
     }[verb]
+
+
+async def test_a_verb_outlives_an_attempt_to_connect_that_is_killed(hub, machine, monkeypatch):
+    session = (await hub.sessions.start("gpu", "/w", prompt="say 1", actor=ANN))["id"]
+    await until(lambda: caught_up(hub, machine, session))
+    await machine.away()
+    link, killed = machine.link, []
+
+    async def die_twice(timeout):
+        if len(killed) < 2:
+            killed.append(timeout)
+            raise CodecastError("link_lost", "The connection to the machine was lost.")
+        machine.available = True
+        return await link(timeout)
+
+    monkeypatch.setattr(machine, "link", die_twice)
+    assert (await hub.sessions.stop(session, actor=ANN))["state"]["status"] == "stopped"
+    assert len(killed) == 2
