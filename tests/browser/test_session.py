@@ -15,7 +15,7 @@ from .driving import call, open_lab, send, start
 def test_permission_granted_by_mouse_changes_the_file(page: Page, project: Path) -> None:
     view = start(page, project, "write hello.txt: hello there")
     card = view.locator(".jp-Codecast-card")
-    expect(card.locator(".jp-mod-added")).to_contain_text("hello there")
+    expect(card.locator("div.jp-mod-added, .cm-insertedLine")).to_contain_text("hello there")
     assert not (project / "hello.txt").exists()
     card.locator('[data-kind="allow_once"]').click()
     expect(view.locator(".jp-Codecast-message").last).to_contain_text("Done: hello.txt is written.")

@@ -222,12 +222,7 @@ export class Api {
     return this._call('POST', ['sessions', session, 'requests', request, 'answer'], answer);
   }
 
-  private async _call<T>(
-    method: string,
-    path: string[],
-    body?: object,
-    query?: Query
-  ): Promise<T> {
+  private async _call<T>(method: string, path: string[], body?: object, query?: Query): Promise<T> {
     const response = await this._ask(method, path, body, query);
     return (response.status === 204 ? undefined : await response.json()) as T;
   }

@@ -2,45 +2,101 @@ import { MimeModel } from '@jupyterlab/rendermime';
 import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
-import React, { useEffect, useRef } from 'react';
+import React, { useEffect, useLayoutEffect, useRef } from 'react';
 
+import { blocksOf } from '../model/blocks';
 import { useCodecast } from '../ui/context';
 
-/** Rendered text that may grow: sanitised and themed by JupyterLab, one rendering at a time. */
-export function Rendered(props: { text: string; mimeType?: string }): JSX.Element {
+const KEPT = 400; // drawn texts that left the page and may come back
+const SHARE = 3; // a text that took a while to draw is left alone so many times as long
+const LONGEST = 300; // milliseconds that a growing text may be behind
+
+/** Markdown that may grow: blocks that are finished are drawn once. */
+export const Markdown = React.memo(function Markdown(props: { text: string }): JSX.Element {
+  return (
+    <>
+      {blocksOf(props.text).map((block, at) => (
+        <Rendered key={at} text={block} />
+      ))}
+    </>
+  );
+});
+
+interface IDrawn {
+  renderer: IRenderMime.IRenderer;
+  text: string;
+}
+
+/** Drawings by type and text, the oldest first; each belongs to one place of the page. */
+const kept = new Map<string, IDrawn>();
+
+function keep(key: string, drawn: IDrawn): void {
+  kept.get(key)?.renderer.dispose();
+  kept.delete(key);
+  kept.set(key, drawn);
+  if (kept.size > KEPT) {
+    const [oldest, { renderer }] = [...kept.entries()][0];
+    renderer.dispose();
+    kept.delete(oldest);
+  }
+}
+
+/** A text, sanitised and themed by JupyterLab; while it grows, one drawing at a time. */
+export const Rendered = React.memo(function Rendered(props: {
+  text: string;
+  mimeType?: string;
+}): JSX.Element {
   const { text, mimeType = 'text/markdown' } = props;
   const { rendermime } = useCodecast();
   const host = useRef<HTMLDivElement>(null);
-  const renderer = useRef<IRenderMime.IRenderer | null>(null);
+  const drawn = useRef<IDrawn | null>(null);
   const wanted = useRef(text);
   const busy = useRef(false);
+  wanted.current = text;
 
-  useEffect(() => {
-    const made = rendermime.createRenderer(mimeType);
-    renderer.current = made;
-    host.current?.replaceChildren(made.node);
-    MessageLoop.sendMessage(made, Widget.Msg.AfterAttach);
+  useLayoutEffect(() => {
+    const key = `${mimeType}\n${wanted.current}`;
+    let mine = kept.get(key) ?? null;
+    if (mine) {
+      kept.delete(key);
+    } else {
+      mine = { renderer: rendermime.createRenderer(mimeType), text: '' };
+    }
+    drawn.current = mine;
+    host.current!.replaceChildren(mine.renderer.node);
+    MessageLoop.sendMessage(mine.renderer, Widget.Msg.AfterAttach);
     return () => {
-      renderer.current = null;
-      made.dispose();
+      drawn.current = null;
+      if (mine.text) {
+        keep(`${mimeType}\n${mine.text}`, mine);
+      } else {
+        mine.renderer.dispose();
+      }
     };
   }, [rendermime, mimeType]);
 
   useEffect(() => {
-    wanted.current = text;
-    if (busy.current) {
+    if (busy.current || drawn.current?.text === text) {
       return;
     }
     busy.current = true;
     void (async () => {
-      let drawn: string | null = null;
-      while (renderer.current && drawn !== wanted.current) {
-        drawn = wanted.current;
-        await renderer.current.renderModel(new MimeModel({ data: { [mimeType]: drawn } }));
+      let mine = drawn.current;
+      while (mine && mine === drawn.current && mine.text !== wanted.current) {
+        const next = wanted.current;
+        const begin = performance.now();
+        mine.text = '';
+        await mine.renderer.renderModel(new MimeModel({ data: { [mimeType]: next } }));
+        mine.text = next;
+        const took = performance.now() - begin;
+        if (next !== wanted.current || took > 4) {
+          await new Promise(done => setTimeout(done, Math.min(LONGEST, SHARE * took)));
+        }
+        mine = drawn.current;
       }
       busy.current = false;
     })();
   }, [text, mimeType]);
 
   return <div className="jp-Codecast-rendered" ref={host} />;
-}
+});

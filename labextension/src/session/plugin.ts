@@ -7,6 +7,7 @@ import {
   showDialog,
   WidgetTracker
 } from '@jupyterlab/apputils';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -30,20 +31,21 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows sessions in the main area.',
   autoStart: true,
   requires: [ICodecast, IRenderMimeRegistry],
-  optional: [ILayoutRestorer, ICommandPalette, ITranslator],
+  optional: [ILayoutRestorer, ICommandPalette, ITranslator, IEditorLanguageRegistry],
   activate: (
     app: JupyterFrontEnd,
     codecast: ICodecast,
     rendermime: IRenderMimeRegistry,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    languages: IEditorLanguageRegistry | null
   ) => {
     const { commands, shell } = app;
     const { user } = app.serviceManager;
     const trans = (translator ?? nullTranslator).load('codecast_jupyter');
     const tracker = new WidgetTracker<MainAreaWidget<SessionWidget>>({ namespace: 'codecast' });
-    const context = { codecast, commands, rendermime, trans, user };
+    const context = { codecast, commands, rendermime, trans, user, languages };
 
     /** The session that a command is about. */
     const target = (args: { id?: unknown }): string | undefined =>

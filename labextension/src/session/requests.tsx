@@ -1,45 +1,102 @@
-import React, { useState } from 'react';
+import React, { useEffect, useId, useRef, useState } from 'react';
 
 import { IAnswer } from '../connection/types';
-import { IOption, IQuestion, IRequestOpenedEvent } from '../model/events.gen';
-import { IRequestEntry } from '../model/transcript';
+import { IRequestEntry } from '../model/entries';
+import { IOption, IRequestOpenedEvent } from '../model/events.gen';
+import { SessionModel } from '../model/session';
+import { OpenRequest } from '../model/state';
 import { useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
 import { Problem } from '../ui/problem';
 import { personWords } from '../ui/words';
+import { Markdown } from './markdown';
+import { Questions } from './questions';
 import { Details } from './tool';
 
+export type Asked = Omit<IRequestOpenedEvent, 'seq' | 'time' | 'type'>;
+
+/** What is open now, the first asked first; with its input, where that is loaded. */
+export function openRequests({ state, transcript }: SessionModel): Asked[] {
+  const told = new Map<string, Asked>();
+  for (const entry of transcript.entries) {
+    if (entry.kind === 'request' && entry.outcome === 'open') {
+      told.set(entry.request.request, entry.request);
+    }
+  }
+  return Object.values(state.requests)
+    .sort((a, b) => a.since - b.since)
+    .map((request: OpenRequest) => told.get(request.request) ?? request);
+}
+
 /** An open request: the card that waits for its person. */
-export function RequestCard(props: { session: string; request: IRequestOpenedEvent }): JSX.Element {
-  const { session, request } = props;
+export function RequestCard(props: {
+  session: string;
+  request: Asked;
+  isFirst: boolean;
+}): JSX.Element {
+  const { session, isFirst } = props;
   const { codecast, trans } = useCodecast();
   const { busy, problem, run } = useAction();
   const [given, setGiven] = useState(false);
+  const card = useRef<HTMLElement>(null);
+  const title = useId();
+  const request = useWhole(session, props.request);
   const answer = async (value: IAnswer) =>
     setGiven(await run(() => codecast.api.answer(session, request.request, value)));
   const isQuestion = request.kind === 'question';
+  const isPlan = request.tool_kind === 'switch_mode';
   return (
     <section
       className="jp-Codecast-card"
+      ref={card}
+      tabIndex={-1}
       data-request={request.request}
-      aria-label={isQuestion ? trans.__('Question') : trans.__('Permission request')}
+      aria-labelledby={title}
+      onKeyDown={event => {
+        // a digit alone, while no field of the card has the focus
+        if (event.target === card.current && !event.altKey && !event.ctrlKey && !event.metaKey) {
+          if (choose(card.current, event.nativeEvent)) {
+            event.preventDefault();
+          }
+        }
+      }}
     >
       <header>
         <span className="jp-Codecast-cardKind">
           {isQuestion ? trans.__('Question') : trans.__('Permission')}
         </span>
-        <span className="jp-Codecast-cardTitle">{request.title}</span>
+        <span className="jp-Codecast-cardTitle" id={title}>
+          {request.title}
+        </span>
       </header>
       {request.description && <p>{request.description}</p>}
       {isQuestion ? (
-        <Questions questions={request.questions ?? []} disabled={busy || given} answer={answer} />
+        <Questions
+          questions={request.questions ?? []}
+          disabled={busy || given}
+          withKeys={isFirst}
+          answer={answer}
+        />
       ) : (
         <>
-          <Details
-            content={request.content}
-            input={request.content?.length ? undefined : request.raw_input}
+          <div className="jp-Codecast-asked">
+            {isPlan ? (
+              (request.content ?? []).map((block, at) => (
+                <Markdown key={at} text={block.text ?? ''} />
+              ))
+            ) : (
+              <Details
+                content={request.content}
+                input={request.content?.length ? undefined : request.raw_input}
+              />
+            )}
+          </div>
+          <Options
+            options={request.options ?? []}
+            disabled={busy || given}
+            withKeys={isFirst}
+            answer={answer}
           />
-          <Options options={request.options ?? []} disabled={busy || given} answer={answer} />
         </>
       )}
       <Problem problem={problem} />
@@ -47,119 +104,123 @@ export function RequestCard(props: { session: string; request: IRequestOpenedEve
   );
 }
 
+/** The request with its input: the state of a session leaves that out. */
+function useWhole(session: string, request: Asked): Asked {
+  const { codecast } = useCodecast();
+  const [whole, setWhole] = useState<Asked | null>(null);
+  const lacks =
+    request.kind === 'permission' && !request.content?.length && request.raw_input === undefined;
+  useEffect(() => {
+    let wanted = lacks;
+    if (lacks) {
+      codecast.api.requests(session).then(
+        found => {
+          const same = found.find(other => other.request === request.request);
+          if (wanted && same) {
+            setWhole(same);
+          }
+        },
+        () => undefined // it can be answered without
+      );
+    }
+    return () => {
+      wanted = false;
+    };
+  }, [codecast, session, request.request, lacks]);
+  return lacks && whole ? whole : request;
+}
+
+/** Press the control of the card that has this digit; whether there is one. */
+export function choose(card: HTMLElement | null, { code }: KeyboardEvent): boolean {
+  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(code)?.[1];
+  const control = digit && card?.querySelector<HTMLElement>(`[data-digit="${digit}"]`);
+  if (!control || (control as HTMLButtonElement).disabled) {
+    return false;
+  }
+  control.click();
+  return true;
+}
+
 interface IAnswering {
   disabled: boolean;
+  /** Whether Alt and a digit choose here. */
+  withKeys: boolean;
   answer: (answer: IAnswer) => void;
 }
 
 function Options(props: IAnswering & { options: IOption[] }): JSX.Element {
-  return (
-    <div className="jp-Codecast-buttons">
-      {props.options.map(option => {
-        const role = option.kind.startsWith('allow')
-          ? option.kind === 'allow_once'
-            ? 'jp-mod-accept'
-            : 'jp-mod-allow'
-          : 'jp-mod-reject';
-        return (
-          <button
-            key={option.id}
-            className={`jp-mod-styled ${role}`}
-            data-option={option.id}
-            data-kind={option.kind}
-            title={option.rule ?? option.scope}
-            disabled={props.disabled}
-            onClick={() => props.answer({ option: option.id })}
-          >
-            {option.label}
-          </button>
-        );
-      })}
-    </div>
-  );
-}
-
-function Questions(props: IAnswering & { questions: IQuestion[] }): JSX.Element {
   const { trans } = useCodecast();
-  const [answers, setAnswers] = useState<{ [question: string]: string[] }>({});
-  const [words, setWords] = useState<{ [question: string]: string }>({});
-  const own = (id: string) => (words[id] ?? '').trim();
-  const complete = props.questions.every(({ id }) => answers[id]?.length || own(id));
-  const choose = (question: IQuestion, label: string, chosen: boolean) => {
-    const others = question.multiple
-      ? (answers[question.id] ?? []).filter(other => other !== label)
-      : [];
-    setAnswers({ ...answers, [question.id]: chosen ? [...others, label] : others });
-  };
-  const submit = () => {
-    const all = props.questions.map(({ id }): [string, string[]] => [
-      id,
-      [...(answers[id] ?? []), ...(own(id) ? [own(id)] : [])]
-    ]);
-    props.answer({ answers: Object.fromEntries(all) });
-  };
+  const { options, withKeys } = props;
+  const [words, setWords] = useState('');
+  const rules = options.filter(({ rule }) => rule);
+  const canRefuse = options.some(({ kind }) => kind.startsWith('reject'));
   return (
-    <form
-      onSubmit={event => {
-        event.preventDefault();
-        submit();
-      }}
-    >
-      {props.questions.map(question => (
-        <fieldset key={question.id} disabled={props.disabled} data-question={question.id}>
-          <legend>{question.text}</legend>
-          {question.options.map(({ label, description }) => (
-            <label key={label} className="jp-Codecast-choice">
-              <input
-                type={question.multiple ? 'checkbox' : 'radio'}
-                name={question.id}
-                checked={(answers[question.id] ?? []).includes(label)}
-                onChange={event => choose(question, label, event.target.checked)}
-              />
-              <span>
-                {label}
-                {description && <small>{description}</small>}
-              </span>
-            </label>
-          ))}
-          {question.free_text && (
-            <input
-              type="text"
-              className="jp-mod-styled"
-              placeholder={trans.__('In your own words')}
-              value={words[question.id] ?? ''}
-              onChange={event => {
-                setWords({ ...words, [question.id]: event.target.value });
-                if (!question.multiple && event.target.value) {
-                  setAnswers({ ...answers, [question.id]: [] });
-                }
-              }}
-            />
-          )}
-        </fieldset>
-      ))}
+    <>
       <div className="jp-Codecast-buttons">
-        <button
-          type="submit"
-          className="jp-mod-styled jp-mod-accept"
-          disabled={props.disabled || !complete}
-        >
-          {trans.__('Answer')}
-        </button>
-        <button
-          type="button"
-          className="jp-mod-styled jp-mod-reject"
-          disabled={props.disabled}
-          onClick={() => props.answer({ declined: true })}
-        >
-          {trans.__('Decline to Answer')}
-        </button>
+        {options.map((option, at) => {
+          const allows = option.kind.startsWith('allow');
+          const role = !allows
+            ? 'jp-mod-reject'
+            : option.kind === 'allow_once'
+              ? 'jp-mod-accept'
+              : 'jp-mod-allow';
+          const message = !allows && words.trim() ? { message: words.trim() } : {};
+          return (
+            <button
+              key={option.id}
+              type="button"
+              className={`jp-mod-styled ${role}`}
+              data-option={option.id}
+              data-kind={option.kind}
+              data-digit={at + 1}
+              aria-keyshortcuts={withKeys ? `Alt+${at + 1}` : undefined}
+              title={[option.rule, option.scope, option.ends_turn && trans.__('ends the turn')]
+                .filter(Boolean)
+                .join(' · ')}
+              disabled={props.disabled}
+              onClick={() => props.answer({ option: option.id, ...message })}
+            >
+              {withKeys && at < 9 && (
+                <kbd className="jp-Codecast-key" aria-hidden="true">
+                  {at + 1}
+                </kbd>
+              )}
+              {option.label}
+            </button>
+          );
+        })}
       </div>
-    </form>
+      {rules.length > 0 && (
+        <dl className="jp-Codecast-rules">
+          {rules.map(({ id, label, rule, scope }) => (
+            <div key={id}>
+              <dt>{label}</dt>
+              <dd>
+                <code>{rule}</code> {scope && <small>{scope}</small>}
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <div className="jp-Codecast-cardFoot">
+        {canRefuse && (
+          <input
+            type="text"
+            className="jp-mod-styled"
+            aria-label={trans.__('Words for a refusal')}
+            placeholder={trans.__('With a refusal: what to do instead')}
+            value={words}
+            disabled={props.disabled}
+            onChange={event => setWords(event.target.value)}
+          />
+        )}
+        {withKeys && <small className="jp-Codecast-keys">{trans.__('Alt+digit answers')}</small>}
+      </div>
+    </>
   );
 }
 
-/** A request that has ended, as a line of the transcript. */
+/** A request that has ended, as a line of the transcript: what, how, by whom and where. */
 export const EndedRequest = React.memo(function EndedRequest(props: {
   entry: IRequestEntry;
 }): JSX.Element {
@@ -186,8 +247,12 @@ export const EndedRequest = React.memo(function EndedRequest(props: {
   }
   return (
     <div className="jp-Codecast-ended" data-outcome={refused ? 'refused' : 'granted'}>
-      <span className="jp-Codecast-toolTitle">{request.title}</span>
+      <span className="jp-Codecast-toolTitle" title={request.title}>
+        {request.title}
+      </span>
       <b>{outcome}</b>
+      {resolution?.message && <q>{resolution.message}</q>}
+      {entry.outcome === 'withdrawn' && entry.why && <small>{entry.why}</small>}
       {person && <small>{person}</small>}
     </div>
   );

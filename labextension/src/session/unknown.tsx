@@ -1,6 +1,7 @@
 import { UUID } from '@lumino/coreutils';
 import React, { useContext, useRef, useState } from 'react';
 
+import { IContent } from '../model/events.gen';
 import { Session, useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
 import { Problem } from '../ui/problem';
@@ -10,8 +11,8 @@ const KEY = 'codecast:settled-prompts';
 const KEPT = 500; // ids in the browser; an older one asks again
 
 /** A prompt of which nobody can tell whether the CLI took it: its person decides. */
-export function Unknown(props: { prompt: string; text: string }): JSX.Element {
-  const { prompt, text } = props;
+export function Unknown(props: { prompt: string; content: IContent[] }): JSX.Element {
+  const { prompt, content } = props;
   const session = useContext(Session);
   const { codecast, trans } = useCodecast();
   const { busy, problem, run } = useAction();
@@ -22,7 +23,7 @@ export function Unknown(props: { prompt: string; text: string }): JSX.Element {
     setSettled(true);
   };
   const send = async () => {
-    if (await run(() => codecast.api.prompt(session, again.current, [{ type: 'text', text }]))) {
+    if (await run(() => codecast.api.prompt(session, again.current, content))) {
       settle();
     }
   };

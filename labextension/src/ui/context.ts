@@ -1,3 +1,4 @@
+import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { User } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
@@ -12,6 +13,8 @@ export interface IContext {
   readonly commands: CommandRegistry;
   readonly rendermime: IRenderMimeRegistry;
   readonly trans: TranslationBundle;
+  /** Colours for code, where the application has them. */
+  readonly languages?: IEditorLanguageRegistry | null;
   /** The person at this page, as the server names them. */
   readonly user: User.IManager;
 }

@@ -114,3 +114,43 @@ export function shortPath(path: string, machine: IMachine | undefined): string {
 export function cost(dollars: number | null | undefined): string {
   return dollars ? `$${dollars < 1 ? dollars.toFixed(3) : dollars.toFixed(2)}` : '';
 }
+
+/** How a tool call stands, for a person. */
+export function toolStatusWord(status: string, trans: TranslationBundle): string {
+  switch (status) {
+    case 'pending':
+      return trans.__('waits');
+    case 'in_progress':
+      return trans.__('running');
+    case 'completed':
+      return trans.__('done');
+    case 'failed':
+      return trans.__('failed');
+    default:
+      return status;
+  }
+}
+
+/** What a mode does, for a person. */
+export function modeWord(mode: string, trans: TranslationBundle): string {
+  switch (mode) {
+    case 'auto':
+      return trans.__('Auto: nobody is asked');
+    case 'code':
+      return trans.__('Code: edits are made, commands are asked');
+    case 'plan':
+      return trans.__('Plan: reads only');
+    case 'ask':
+      return trans.__('Ask: everything is asked');
+    default:
+      return mode;
+  }
+}
+
+/** A count of tokens: `840`, `12.3k`, `1.2M`. */
+export function tokens(count: number): string {
+  if (count < 1000) {
+    return String(count);
+  }
+  return count < 1e6 ? `${+(count / 1000).toPrecision(3)}k` : `${+(count / 1e6).toPrecision(3)}M`;
+}
