@@ -87,8 +87,14 @@ class Witness:
             message = self.hear()
             if message and message.get("method") and message.get("id") is not None:
                 self.send({"id": message["id"], **self.answer(message)})
-            elif message and message.get("id") is not None:
-                self.note(answered="nobody asked", option=str(message))
+            else:
+                self.late(message)
+
+    def late(self, message: Json | None) -> None:
+        """A choice made for a request that is over is one too many."""
+        outcome = ((message or {}).get("result") or {}).get("outcome") or {}
+        if outcome.get("optionId"):
+            self.note(answered="nobody asked", option=outcome["optionId"])
 
     def answer(self, message: Json) -> Json:
         method, params = message["method"], message.get("params") or {}
@@ -153,8 +159,8 @@ class Witness:
         message = self.hear(seconds)
         if message and message.get("method") and message.get("id") is not None:
             self.send({"id": message["id"], "result": {}})
-        elif message and message.get("id") is not None:
-            self.note(answered="nobody asked", option=str(message))
+        else:
+            self.late(message)
 
     def ask(self, tag: str) -> str:
         """The option chosen; empty when the turn is cancelled first."""
@@ -179,8 +185,8 @@ class Witness:
                 return option
             if message.get("id") is not None and message.get("method"):
                 self.send({"id": message["id"], "result": {}})
-            elif message.get("id") is not None:
-                self.note(answered="nobody asked", option=str(message))
+            else:
+                self.late(message)
         return ""
 
 
