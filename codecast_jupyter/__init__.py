@@ -24,15 +24,16 @@ except ImportError:  # a checkout that was never installed
 if TYPE_CHECKING:
     from codecast_agent.protocol.errors import CodecastError
 
+    from .notebook import frames
     from .notebook.connection import connect
-    from .notebook.fanout import map, run, runs
+    from .notebook.fanout import fleet, map, run, runs
     from .notebook.machine import Machine, machine, machines
     from .notebook.request import Request, requests
     from .notebook.result import Result
     from .notebook.run import Run
     from .notebook.session import Session, search, session, sessions, start
+    from .notebook.timeline import timeline
     from .notebook.turn import Turn
-    from .notebook.widgets import fleet
 
 _LATE = {
     "CodecastError": "notebook.errors",
@@ -43,7 +44,8 @@ _LATE = {
     "Session": "notebook.session",
     "Turn": "notebook.turn",
     "connect": "notebook.connection",
-    "fleet": "notebook.widgets",
+    "fleet": "notebook.fanout",
+    "frames": "notebook",
     "machine": "notebook.machine",
     "machines": "notebook.machine",
     "map": "notebook.fanout",
@@ -54,6 +56,7 @@ _LATE = {
     "session": "notebook.session",
     "sessions": "notebook.session",
     "start": "notebook.session",
+    "timeline": "notebook.timeline",
 }
 
 __all__ = [
@@ -67,6 +70,7 @@ __all__ = [
     "__version__",
     "connect",
     "fleet",
+    "frames",
     "machine",
     "machines",
     "map",
@@ -77,12 +81,15 @@ __all__ = [
     "session",
     "sessions",
     "start",
+    "timeline",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "frames":
+        return import_module(".notebook.frames", __name__)
     return getattr(import_module(f".{_LATE[name]}", __name__), name)
 
 

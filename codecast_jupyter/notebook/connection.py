@@ -46,8 +46,9 @@ def in_use() -> Client | None:
     return _client
 
 
-def use(other: Client) -> None:
-    """Let everything here speak through `other`, which stays the caller's to close."""
+def use(other: Client | None) -> None:
+    """Let everything here speak through `other`, which stays the caller's to close; None: look
+    for this kernel's server at the next use."""
     global _client
     with _lock:
         _client = other

@@ -1,11 +1,11 @@
-"""`cc.map`: the same prompt, or one a row, to many sessions at once."""
+"""`cc.map`: one prompt, or one a row, to many sessions; `cc.fleet`: many sessions at a glance."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.errors import CodecastError
 
@@ -13,9 +13,13 @@ from . import ledger, surroundings
 from .machine import Machine
 from .request import Policy
 from .run import AFTER, Run
-from .session import Budget
+from .session import Budget, Session
 from .table import Table
 from .task import Prompt, Task, tasks
+from .widgets import needed
+
+if TYPE_CHECKING:
+    from .widgets.fleet import FleetWidget
 
 
 def map(
@@ -132,3 +136,20 @@ def _row(found: Run) -> dict[str, Any]:
         "done": counts.get("done", 0),
         "cost": found.cost,
     }
+
+
+def fleet(
+    sessions: Iterable[Session | str] | Run | None = None, *, machine: str | None = None
+) -> FleetWidget:
+    """Many sessions at once, live: a grid with progress, who needs you, and buttons to answer.
+
+    >>> cc.fleet()                                # doctest: +SKIP
+    >>> cc.fleet(cc.sessions(machine="gpu-1"))    # doctest: +SKIP
+
+    Without `sessions` it shows all that have not ended, of one machine where that is named, and
+    those that come. Raises CodecastError without anywidget.
+    """
+    needed()
+    from .widgets.fleet import FleetWidget
+
+    return FleetWidget(sessions, machine=machine)

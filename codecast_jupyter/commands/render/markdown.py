@@ -133,7 +133,7 @@ def session(result: r.Session) -> str:
     )
     parts = [head]
     mode = state.get("mode") or s.get("mode")
-    facts = [f"mode {esc(mode)}" if mode else "", f"{state.get('turns', 0)} turns"]
+    facts = [f"mode {esc(mode)}" if mode else "", plural(int(state.get("turns") or 0), "turn")]
     if state.get("cost_usd"):
         facts.append(f"{state['cost_usd']:.4f} USD")
     parts.append(" · ".join(fact for fact in facts if fact))

@@ -9,17 +9,9 @@ saved notebook shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from codecast_agent.protocol.errors import CodecastError
 
 from .. import surroundings
-
-if TYPE_CHECKING:
-    from ..run import Run
-    from ..session import Session
-    from .fleet import FleetWidget
 
 
 def needed() -> None:
@@ -30,20 +22,3 @@ def needed() -> None:
             "Widgets need anywidget, which is not installed in this kernel's environment.",
             "%pip install anywidget ipywidgets",
         )
-
-
-def fleet(
-    sessions: Iterable[Session | str] | Run | None = None, *, machine: str | None = None
-) -> FleetWidget:
-    """Many sessions at once, live: a grid with progress, who needs you, and buttons to answer.
-
-    >>> cc.fleet()                                # doctest: +SKIP
-    >>> cc.fleet(cc.sessions(machine="gpu-1"))    # doctest: +SKIP
-
-    Without `sessions` it shows all that have not ended, of one machine where that is named, and
-    those that come. Raises CodecastError without anywidget.
-    """
-    needed()
-    from .fleet import FleetWidget
-
-    return FleetWidget(sessions, machine=machine)

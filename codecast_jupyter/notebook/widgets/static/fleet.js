@@ -143,7 +143,7 @@ class FleetView {
     const doing = plan.find(entry => entry.status === 'in_progress')?.content;
     return h('div', { class: 'cc-card', 'data-status': status, 'data-session': id },
       h('div', { class: 'cc-cardHead' },
-        dot(status),
+        dot(this._word(status, state) === 'done' ? 'completed' : status),
         h('strong', { title: safe(label ?? session.name) }, safe(label ?? session.name)),
         h('small', {}, status === 'waiting' ? 'needs you' : this._word(status, state))
       ),
