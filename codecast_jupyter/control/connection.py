@@ -28,9 +28,11 @@ AUTH_DELAY = 30.0  # a machine that boots refuses logins for a while; one that b
 SPARE_DELAY = 1.0  # between attempts beside a silent link
 TAKEN_DOWN_WITHIN = 10.0  # an attempt that was cancelled, with its processes and sockets
 
-# Errors that pass by themselves; after a link was up once, a few more may.
+# Errors that pass by themselves. Where sessions are, or a link was up once, a few more may: the
+# prompts that wait there have nobody who would press the button.
 PASSING = frozenset({"unreachable", "link_lost"})
-PASSING_LATER = PASSING | {"bootstrap_failed", "auth_failed", "no_place", "disk_full", "internal"}
+PASSING_KEPT = PASSING | {"bootstrap_failed", "no_place", "disk_full", "internal"}
+PASSING_LATER = PASSING_KEPT | {"auth_failed"}
 
 
 class Route(Protocol):
@@ -227,7 +229,8 @@ class Connection:
 
     def _may_try_again(self, error: CodecastError, was_up: bool) -> bool:
         self.offered = error.offered if isinstance(error, HostKeyRefused) else None
-        passing = error.code in (PASSING_LATER if was_up else PASSING)
+        may_pass = PASSING_LATER if was_up else PASSING_KEPT if self._kept else PASSING
+        passing = error.code in may_pass
         again = passing and self.wanted
         state = ("reconnecting" if was_up else "connecting") if again else "failed"
         self._set(state, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,22 @@ async def test_relay_that_dies_is_replaced_when_wanted(
     kinds = [kind for kind, _ in watcher.seen if kind != "state"]
     assert kinds == ["up", "down", "up"]
     assert machine.current is not link
+
+
+async def test_machine_with_sessions_is_tried_again_when_its_first_boot_fails(
+    machines: Machines, watcher: Watcher, place: Path
+) -> None:
+    """A hub that comes back finds the machine out of order for a moment."""
+    python = place / "python"
+    python.write_text(f'#!/bin/sh\n[ -e {place}/well ] || exit 3\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    machines.put("local", {"python": str(python)})
+    machine = machines.get("local")
+    machine.keep(True)
+    await watcher.until(lambda: machine.error is not None)
+    assert machine.error is not None and machine.error.code == "bootstrap_failed"
+    (place / "well").touch()
+    await watcher.until(lambda: machine.state == "online")
 
 
 async def test_unwanted_machine_stays_offline_after_a_loss(
