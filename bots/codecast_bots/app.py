@@ -68,7 +68,7 @@ def clients(settings: Settings) -> Callable[[str, str], AsyncClient]:
     if settings.url:
         connection = discovery.Connection(settings.url, settings.token or "")
     else:
-        connection = discovery.find()
+        connection = discovery.discover()
 
     def connect(surface: str, by: str) -> AsyncClient:
         return AsyncClient(connection, surface=surface, by=by)

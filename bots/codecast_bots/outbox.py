@@ -36,6 +36,7 @@ from .store import Sent, Store
 
 log = logging.getLogger(__name__)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between tries while a platform is away
+SENDING = "sending "  # a state; the adapter's mark follows
 DRAFT_AGAIN = 20.0  # seconds after which an unchanged draft would vanish
 
 
@@ -256,12 +257,12 @@ class Outbox:
         self, key: str, block: str, out: Outgoing, sent: Sent | None, digest: str = ""
     ) -> str:
         """The id of the message, made now or found: it may be there from the last try."""
-        unsure = sent is not None and sent.state == "sending"
-        if unsure and not self.limits.unique:
-            found = await self.adapter.recover(self.place, out, self._unique(key), self._newest())
+        if sent is not None and sent.state.startswith(SENDING) and not self.limits.unique:
+            mark, known = sent.state[len(SENDING) :], self.store.refs(self.place)
+            found = await self.adapter.recover(self.place, out, self._unique(key), mark, known)
             if found is not None:
                 return found.id
-        self._put(Sent(key, block, "", digest, "sending", 0))
+        self._put(Sent(key, block, "", digest, SENDING + self.adapter.mark(self.place), 0))
         try:
             ref = await self.adapter.send(self.place, out, self._unique(key))
         except RateLimited:
@@ -385,11 +386,6 @@ class Outbox:
     def _forget_try(self, key: str) -> None:
         self._sent.pop(key, None)
         self.store.remove_sent(self.place, [key])
-
-    def _newest(self) -> str:
-        """The newest message known here, by number where ids are numbers."""
-        refs = [sent.ref for sent in self._sent.values() if sent.ref]
-        return max(refs, key=lambda ref: (len(ref), ref), default="")
 
     def _unique(self, key: str) -> str:
         return unique(self.place, key)

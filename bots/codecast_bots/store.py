@@ -45,7 +45,7 @@ class Route(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A message of ours. `state`: sending (nobody knows yet), sent, or gone."""
+    """A message of ours. `state`: `sending ...` (nobody knows yet), sent, or gone."""
 
     key: str
     block: str
@@ -125,6 +125,12 @@ class Store:
             "select key, block, ref, digest, state, edits from sent where place = ?", key_of(place)
         )
         return {row[0]: Sent(*row) for row in rows}
+
+    def refs(self, place: Place) -> set[str]:
+        """The messages known in its chat, in all threads."""
+        chat = json.dumps([place.platform, place.account, place.chat])[:-1]
+        rows = self._all("select ref from sent where instr(place, ?) = 1 and ref != ''", chat)
+        return {row[0] for row in rows}
 
     def put_sent(self, place: Place, sent: Sent) -> None:
         self._db.execute(

@@ -17,7 +17,7 @@ An adapter
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -293,9 +293,15 @@ class Adapter(Protocol):
         """Show it passingly as being written; False where this cannot work here at all. It
         vanishes when the same text is sent."""
 
-    async def recover(self, place: Place, out: Outgoing, key: str, after: str) -> MessageRef | None:
-        """After Unavailable(maybe_sent): the message if it was made, else None. `after` is the
-        id of the newest message known in the chat before, or empty."""
+    def mark(self, place: Place) -> str:
+        """Taken before `send`, for `recover`: what tells the message from all before it. Empty
+        where nothing is known, and where `send` is `unique`."""
+
+    async def recover(
+        self, place: Place, out: Outgoing, key: str, mark: str, known: Collection[str]
+    ) -> MessageRef | None:
+        """After Unavailable(maybe_sent), perhaps in another process: the message if it was made,
+        else None. `known` are the ids of other messages of ours in the chat."""
 
     async def working(self, place: Place, on: bool) -> None:
         """Typing, or what stands for it; the adapter repeats it until it is told off."""

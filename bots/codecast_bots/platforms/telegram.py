@@ -1,0 +1,773 @@
+"""Telegram, by python-telegram-bot's `Bot`.
+
+Updates are polled by a loop of our own: an update counts as taken only when the core has it on
+disk, albums come as one message, a silent or doubled poll is noticed. Messages are text with
+entities, so none is refused for its formatting. Telegram has no key for a message: one that may
+or may not have been sent is looked for by editing the ids behind the last known one to the very
+same words ("not modified" proves it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from telegram import (
+    Bot,
+    BotCommand,
+    ForceReply,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputMediaDocument,
+    LinkPreviewOptions,
+    Message,
+    MessageEntity,
+    ReplyParameters,
+    Update,
+    User,
+)
+from telegram import error as errors
+from telegram.request import HTTPXRequest
+
+from ..markdown import MOST_ENTITIES, Rich, clean, telegram, telegram_size
+from ..settings import PlatformSettings
+from .contract import (
+    ANSWER_WITHIN,
+    ActionIn,
+    BadCredentials,
+    Button,
+    Check,
+    Control,
+    Event,
+    FileIn,
+    FileOut,
+    Forbidden,
+    Gone,
+    GoneIn,
+    Health,
+    Limits,
+    MenuCommand,
+    MessageRef,
+    Occupied,
+    Outgoing,
+    Person,
+    Place,
+    RateLimited,
+    Rejected,
+    TextIn,
+    TooBig,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+os.environ.setdefault("PTB_TIMEDELTA", "true")  # else times come with a warning each
+POLL = 25  # seconds a poll waits
+PRIVATE_GAP, GROUP_GAP = 1.1, 3.1  # seconds between calls: measured, more are refused
+UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+ALBUM = 0.8  # seconds in which the rest of an album comes
+CONFLICTS = 3  # in a row, until another poller is believed in
+TYPING = 4.0
+CAPTION = 1024
+PROBES = 12  # ids looked at for a message that may have been sent
+CAPTIONED = "c"  # at the end of a ref's id: a file with a caption
+STYLES = {"good": "success", "danger": "danger"}
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def make(settings: PlatformSettings) -> TelegramAdapter:
+    return TelegramAdapter(settings)
+
+
+class TelegramAdapter:
+    name = "telegram"
+
+    def __init__(self, settings: PlatformSettings) -> None:
+        self.settings = settings
+        self.account = ""
+        self._bot = self._made()
+        self._me: User | None = None
+        self._offset = 0
+        self._heard = time.monotonic()
+        self._error = ""
+        self._connected = False
+        self._forums: set[str] = set()
+        self._newest: dict[str, int] = {}  # by chat
+        self._chats: dict[str, _Chat] = {}
+        self._working: dict[Place, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._moved: list[GoneIn] = []
+
+    def _made(self) -> Bot:
+        url = self.settings.url.rstrip("/") or "https://api.telegram.org"
+        return Bot(
+            self.settings.secret,
+            base_url=f"{url}/bot",
+            base_file_url=f"{url}/file/bot",
+            request=HTTPXRequest(
+                connection_pool_size=16, read_timeout=20, write_timeout=20, pool_timeout=20
+            ),
+            get_updates_request=HTTPXRequest(connection_pool_size=2, read_timeout=POLL + 15),
+        )
+
+    # -- its life
+
+    async def start(self) -> None:
+        self._bot = self._made()
+        try:
+            await self._bot.initialize()
+        except errors.InvalidToken:
+            await self._shut()
+            raise BadCredentials(
+                "Telegram does not know this token. @BotFather, /mybots, API Token shows it."
+            ) from None
+        except errors.TelegramError as error:
+            await self._shut()
+            raise Unavailable(f"Telegram does not answer: {_words(error)}") from None
+        self._me = self._bot.bot
+        self.account = str(self._bot.id)
+        self._heard = time.monotonic()
+        self._connected = True
+
+    async def stop(self) -> None:
+        self._connected = False
+        tasks = [*self._working.values(), *self._tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._working.clear()
+        await self._shut()
+
+    async def _shut(self) -> None:
+        with contextlib.suppress(errors.TelegramError):
+            await self._bot.shutdown()
+        # what was never initialized is left open by shutdown
+        for request in self._bot._request:
+            await request.shutdown()
+
+    def health(self) -> Health:
+        return Health(self._connected, self._heard, self._error)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- in
+
+    async def events(self) -> AsyncIterator[Event]:
+        conflicts, wait = 0, 1.0
+        while True:
+            try:
+                updates = await self._poll(POLL)
+                if any(u.message is not None and u.message.media_group_id for u in updates):
+                    await asyncio.sleep(ALBUM)
+                    updates = await self._poll(0)  # the same again, and the rest of the album
+            except errors.Conflict as error:
+                conflicts += 1
+                self._error = _words(error)
+                if conflicts >= CONFLICTS:
+                    raise Occupied(
+                        "another program receives this bot's messages (or a webhook is set):"
+                        f" end it, or make a bot of its own ({_words(error)})"
+                    ) from None
+                await asyncio.sleep(2.0)
+                continue
+            except errors.InvalidToken:
+                raise BadCredentials("Telegram does not take this token any more.") from None
+            except errors.RetryAfter as error:
+                await asyncio.sleep(_seconds(error) + 0.1)
+                continue
+            except errors.TelegramError as error:
+                self._error, self._connected = _words(error), False
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 15.0)
+                continue
+            conflicts, wait = 0, 1.0
+            self._heard, self._error, self._connected = time.monotonic(), "", True
+            for event in self._read(updates):
+                yield event
+            if updates:
+                self._offset = updates[-1].update_id + 1
+            while self._moved:
+                yield self._moved.pop()
+
+    async def _poll(self, timeout: int) -> tuple[Update, ...]:
+        return await self._bot.get_updates(
+            offset=self._offset or None, timeout=timeout, allowed_updates=UPDATES, read_timeout=15
+        )
+
+    def _read(self, updates: Sequence[Update]) -> list[Event]:
+        """Events of updates; an album is one. A broken update is left out, not all of them."""
+        found: list[Event] = []
+        albums: dict[str, int] = {}
+        for update in updates:
+            try:
+                event = self._event(update)
+            except Exception:
+                log.exception("an update of Telegram could not be read")
+                continue
+            if event is None:
+                continue
+            group = update.message.media_group_id if update.message else None
+            if group and isinstance(event, TextIn):
+                if group in albums:
+                    first = found[albums[group]]
+                    assert isinstance(first, TextIn)
+                    found[albums[group]] = _joined(first, event)
+                    continue
+                albums[group] = len(found)
+            found.append(event)
+        return found
+
+    def _event(self, update: Update) -> Event | None:
+        id = f"telegram {self.account} {update.update_id}"
+        if update.callback_query is not None:
+            return self._press(id, update)
+        member = update.my_chat_member
+        if member is not None:
+            if member.new_chat_member.status not in ("left", "kicked"):
+                return None
+            place = Place(self.name, self.account, str(member.chat.id), None, _kind(member.chat))
+            return GoneIn(id, place, _person(member.from_user), time.time(), "the bot was removed")
+        message = update.message or update.edited_message
+        if message is None:
+            return None
+        self._saw(str(message.chat.id), message.message_id)
+        if message.chat.is_forum:
+            self._forums.add(str(message.chat.id))
+        place = self._place(message)
+        person = _person(message.from_user)
+        if message.migrate_to_chat_id:
+            moved = str(message.migrate_to_chat_id)
+            return GoneIn(id, place, person, time.time(), "it is a supergroup now", moved)
+        text, files = message.text or message.caption or "", _files(message)
+        if message.from_user is None or not (text.strip() or files):
+            return None
+        return TextIn(
+            id,
+            place,
+            person,
+            message.date.timestamp(),
+            self._unmentioned(text),
+            str(message.message_id),
+            files,
+            self._replied(message),
+            edited=update.message is None,
+            addressed=self._addressed(message, text),
+        )
+
+    def _place(self, message: Any) -> Place:
+        thread = getattr(message, "message_thread_id", None)
+        topic = thread if getattr(message, "is_topic_message", None) else None
+        return Place(
+            self.name,
+            self.account,
+            str(message.chat.id),
+            str(topic) if topic else None,
+            _kind(message.chat),
+        )
+
+    def _replied(self, message: Message) -> str | None:
+        to = message.reply_to_message
+        if to is None or to.forum_topic_created is not None:
+            return None
+        return str(to.message_id) + (CAPTIONED if to.document or to.photo else "")
+
+    def _unmentioned(self, text: str) -> str:
+        """Without the bot's own name at the front."""
+        head = f"@{self._me.username}" if self._me else ""
+        if head and text.lower().startswith(head.lower()):
+            return text[len(head) :].lstrip()
+        return text
+
+    def _addressed(self, message: Message, text: str) -> bool:
+        if message.chat.type == "private":
+            return True
+        to = message.reply_to_message
+        own = f"@{self._me.username}".lower() if self._me else ""
+        if to is not None and to.from_user is not None and str(to.from_user.id) == self.account:
+            return to.forum_topic_created is None
+        return bool(own and own in text.lower())
+
+    def _press(self, id: str, update: Update) -> Event | None:
+        query = update.callback_query
+        if query is None or query.message is None or not query.data:
+            return None
+        token, _, value = query.data.partition(":")
+        message = query.message
+        ref = str(message.message_id)
+        if isinstance(message, Message) and (message.document or message.photo):
+            ref += CAPTIONED
+        answer = _Answer(self._bot, query.id)
+        self._spawn(answer.in_time())
+        return ActionIn(
+            id,
+            self._place(message),
+            _person(query.from_user),
+            time.time(),
+            token,
+            ref,
+            values=(value.removeprefix("+"),) if value and value != "ok" else (),
+            partial=value.startswith("+"),
+            answer=answer,
+        )
+
+    def _saw(self, chat: str, message: int) -> None:
+        self._newest[chat] = max(self._newest.get(chat, 0), message)
+
+    # -- out
+
+    def limits(self, place: Place) -> Limits:
+        private = place.kind == "private"
+        topics = bool(self._me is not None and self._me.has_topics_enabled)
+        own = self.settings.url != ""  # an own server takes and gives 2 GB
+        return Limits(
+            text=4096,
+            size=telegram_size,
+            budget=place.chat,
+            gap=PRIVATE_GAP if private else GROUP_GAP,
+            file_up=50 << 20,
+            file_down=(2000 if own else 20) << 20,
+            threads=topics if private else place.chat in self._forums,
+            drafts=private and self.settings.drafts,
+        )
+
+    async def send(self, place: Place, out: Outgoing, key: str) -> MessageRef:
+        chat = self._chats.setdefault(place.chat, _Chat())
+        async with chat.sending(), _translated(self, place):
+            message, captioned = await self._send(place, out)
+        chat.sent = {*sorted(chat.sent)[-200:], str(message.message_id)}
+        self._saw(place.chat, message.message_id)
+        return MessageRef(place, f"{message.message_id}{CAPTIONED if captioned else ''}")
+
+    async def _send(self, place: Place, out: Outgoing) -> tuple[Message, bool]:
+        rich = _rich(out)
+        common: dict[str, Any] = {
+            "chat_id": int(place.chat),
+            "message_thread_id": int(place.thread) if place.thread else None,
+            "disable_notification": not out.notify,
+            "reply_parameters": _reply(out),
+        }
+        markup = _markup(out)
+        if not out.files:
+            made = await self._bot.send_message(
+                text=rich.text,
+                entities=_entities(rich),
+                reply_markup=markup,
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+                **common,
+            )
+            return made, False
+        if len(rich.text) > CAPTION:
+            first = await self._bot.send_message(
+                text=rich.text, entities=_entities(rich), reply_markup=markup, **common
+            )
+            await self._send_files(out.files, Rich("", ()), None, common)
+            return first, False
+        return await self._send_files(out.files, rich, markup, common), True
+
+    async def _send_files(
+        self, files: Sequence[FileOut], rich: Rich, markup: Any, common: dict[str, Any]
+    ) -> Message:
+        caption: dict[str, Any] = {
+            "caption": rich.text or None,
+            "caption_entities": _entities(rich),
+        }
+        if len(files) > 1:  # at once, so that all are there or none
+            media = [
+                InputMediaDocument(
+                    file.path.read_bytes(),
+                    filename=file.name,
+                    **(caption if number == len(files) - 1 else {}),
+                )
+                for number, file in enumerate(files[:10])
+            ]
+            return (await self._bot.send_media_group(media=media, **common))[-1]
+        file = files[0]
+        data = file.path.read_bytes()
+        if file.name.lower().endswith(PICTURES) and len(data) < 10 << 20:
+            with contextlib.suppress(errors.BadRequest):  # not every picture is one to Telegram
+                return await self._bot.send_photo(
+                    photo=data, filename=file.name, reply_markup=markup, **caption, **common
+                )
+        return await self._bot.send_document(
+            document=data, filename=file.name, reply_markup=markup, **caption, **common
+        )
+
+    async def edit(self, ref: MessageRef, out: Outgoing) -> None:
+        try:
+            async with _translated(self, ref.place):
+                await self._edit(int(ref.place.chat), ref.id, out)
+        except _Unchanged:
+            return
+
+    async def _edit(self, chat: int, id: str, out: Outgoing) -> None:
+        rich, markup = _rich(out), _markup(out)
+        keyboard = markup if isinstance(markup, InlineKeyboardMarkup) else None
+        if id.endswith(CAPTIONED):
+            await self._bot.edit_message_caption(
+                chat_id=chat,
+                message_id=int(id.removesuffix(CAPTIONED)),
+                caption=rich.text or None,
+                caption_entities=_entities(rich),
+                reply_markup=keyboard,
+            )
+        else:
+            await self._bot.edit_message_text(
+                chat_id=chat,
+                message_id=int(id),
+                text=rich.text,
+                entities=_entities(rich),
+                reply_markup=keyboard,
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+            )
+
+    async def delete(self, ref: MessageRef) -> None:
+        with contextlib.suppress(Gone):
+            async with _translated(self, ref.place):
+                await self._bot.delete_message(
+                    int(ref.place.chat), int(ref.id.removesuffix(CAPTIONED))
+                )
+
+    async def draft(self, place: Place, out: Outgoing, key: str) -> bool:
+        rich = _rich(out)
+        if not rich.text:
+            return True
+        try:
+            async with _translated(self, place):
+                await self._bot.send_message_draft(
+                    int(place.chat),
+                    int.from_bytes(key.encode()[:7], "big") % (1 << 31) or 1,
+                    rich.text,
+                    message_thread_id=int(place.thread) if place.thread else None,
+                    entities=_entities(rich),
+                )
+        except Rejected as error:
+            log.info("drafts do not work here: %s", error)
+            return False
+        return True
+
+    def mark(self, place: Place) -> str:
+        return str(self._newest.get(place.chat, ""))
+
+    async def recover(
+        self, place: Place, out: Outgoing, key: str, mark: str, known: Collection[str]
+    ) -> MessageRef | None:
+        if not mark or out.files:
+            return None
+        taken = {id.removesuffix(CAPTIONED) for id in known}
+        chat = self._chats.setdefault(place.chat, _Chat())
+        async with chat.alone():
+            for id in range(int(mark) + 1, int(mark) + 1 + PROBES):
+                if str(id) in taken or str(id) in chat.sent:
+                    continue
+                try:
+                    async with _translated(self, place):
+                        await self._edit(int(place.chat), str(id), out)
+                except _Unchanged:
+                    pass
+                except (Gone, Rejected):
+                    continue
+                self._saw(place.chat, id)
+                return MessageRef(place, str(id))
+        return None
+
+    async def working(self, place: Place, on: bool) -> None:
+        task = self._working.pop(place, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        if on:
+            self._working[place] = asyncio.create_task(self._type(place))
+
+    async def _type(self, place: Place) -> None:
+        while True:
+            with contextlib.suppress(errors.TelegramError):
+                await self._bot.send_chat_action(
+                    int(place.chat),
+                    "typing",
+                    message_thread_id=int(place.thread) if place.thread else None,
+                )
+            await asyncio.sleep(TYPING)
+
+    # -- threads, files, the menu
+
+    async def open_thread(self, place: Place, title: str, on: str | None) -> Place:
+        async with _translated(self, place):
+            topic = await self._bot.create_forum_topic(int(place.chat), title[:128] or "session")
+        return Place(self.name, self.account, place.chat, str(topic.message_thread_id), place.kind)
+
+    async def rename_thread(self, place: Place, title: str) -> None:
+        if place.thread:
+            with contextlib.suppress(errors.TelegramError):
+                await self._bot.edit_forum_topic(
+                    int(place.chat), int(place.thread), name=title[:128]
+                )
+
+    async def close_thread(self, place: Place) -> None:
+        if place.thread:
+            with contextlib.suppress(errors.TelegramError):
+                await self._bot.close_forum_topic(int(place.chat), int(place.thread))
+
+    async def fetch(self, file: FileIn, to: Path, limit: int) -> None:
+        nowhere = Place(self.name, self.account, "0")
+        async with _translated(self, nowhere):
+            found = await self._bot.get_file(file.id)
+            if (found.file_size or 0) > limit:
+                raise TooBig(f"it has {found.file_size} bytes, of {limit} allowed")
+            await found.download_to_drive(to)
+
+    async def publish_commands(self, commands: Sequence[MenuCommand]) -> None:
+        wanted = [
+            BotCommand(command.name.replace("-", "_")[:32], command.help[:256])
+            for command in commands[:100]
+        ]
+        async with _translated(self, Place(self.name, self.account, "0")):
+            if list(await self._bot.get_my_commands()) != wanted:
+                await self._bot.set_my_commands(wanted)
+
+    # -- check
+
+    async def check(self) -> list[Check]:
+        bot = self._made()
+        try:
+            await bot.initialize()
+            me = bot.bot
+            hook = await bot.get_webhook_info()
+        except errors.InvalidToken:
+            hint = "@BotFather, /mybots, your bot, API Token"
+            return [Check("token", "error", "Telegram does not know it", hint)]
+        except errors.TelegramError as error:
+            return [Check("connection", "error", f"Telegram does not answer: {_words(error)}")]
+        finally:
+            with contextlib.suppress(errors.TelegramError):
+                await bot.shutdown()
+            for request in bot._request:
+                await request.shutdown()
+        found = [Check("token", "ok", f"it is @{me.username} (id {me.id})")]
+        if hook.url:
+            found.append(
+                Check("webhook", "error", "one is set, so no messages come here",
+                      "Whoever set it must delete it (deleteWebhook).")
+            )  # fmt: skip
+        if not me.can_join_groups:
+            hint = "@BotFather, /mybots, Bot Settings, Allow Groups? turns it on."
+            found.append(Check("groups", "warning", "the bot cannot be added to groups", hint))
+        if not me.can_read_all_group_messages:
+            found.append(
+                Check("groups", "warning", "in groups it only hears commands and replies",
+                      "@BotFather, /mybots, Bot Settings, Group Privacy, Turn off; or make the bot"
+                      " an admin of the group. It needs Manage Topics to open topics.")
+            )  # fmt: skip
+        return found
+
+
+class _Chat:
+    """Many may send at once; who looks for a lost message is alone, so that it takes no other's
+    for it."""
+
+    def __init__(self) -> None:
+        self._senders = 0
+        self._changed = asyncio.Condition()
+        self._looking = False
+        self.sent: set[str] = set()
+
+    @contextlib.asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._looking)
+            self._senders += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._senders -= 1
+                self._changed.notify_all()
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._looking and not self._senders)
+            self._looking = True
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._looking = False
+                self._changed.notify_all()
+
+
+class _Answer:
+    """Acknowledges a press once: with words from the core, or without in time."""
+
+    def __init__(self, bot: Bot, query: str) -> None:
+        self._bot, self._query = bot, query
+        self._done = False
+
+    async def __call__(self, words: str) -> None:
+        if self._done:
+            return
+        self._done = True
+        with contextlib.suppress(errors.TelegramError):  # "query is too old" helps nobody
+            await self._bot.answer_callback_query(self._query, text=words[:200] or None)
+
+    async def in_time(self) -> None:
+        await asyncio.sleep(ANSWER_WITHIN)
+        await self("")
+
+
+# -- between their words and ours
+
+
+class _Unchanged(Exception):
+    """It was so already."""
+
+
+@contextlib.asynccontextmanager
+async def _translated(adapter: TelegramAdapter, place: Place) -> AsyncIterator[None]:
+    """The library's errors as the contract's."""
+    try:
+        yield
+    except errors.TelegramError as error:
+        raise _translate(adapter, place, error) from None
+
+
+def _translate(adapter: TelegramAdapter, place: Place, error: errors.TelegramError) -> Exception:
+    words = _words(error)
+    lower = words.lower()
+    if isinstance(error, errors.RetryAfter):
+        return RateLimited(_seconds(error), words)
+    if isinstance(error, errors.ChatMigrated):
+        moved = str(error.new_chat_id)
+        event = GoneIn(f"moved {place.chat}", place, Person("", ""), time.time(), words, moved)
+        adapter._moved.append(event)
+        return Gone(words)
+    if isinstance(error, errors.Forbidden):
+        return Forbidden(words)
+    if isinstance(error, errors.InvalidToken):
+        return BadCredentials(words)
+    if isinstance(error, errors.BadRequest):
+        if "not modified" in lower:
+            return _Unchanged()
+        if any(part in lower for part in _TOO_BIG):
+            return TooBig(words)
+        if any(part in lower for part in _GONE):
+            return Gone(words)
+        return Forbidden(words) if "not enough rights" in lower else Rejected(words)
+    cause = error.__cause__
+    unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    return Unavailable(words, maybe_sent=not isinstance(cause, unsent))
+
+
+_TOO_BIG = ("too long", "too big", "too large")
+_GONE = (
+    "not found", "message can't be edited", "message_id_invalid", "topic_closed", "topic_deleted",
+    "message can't be deleted", "chat_write_forbidden",
+)  # fmt: skip
+
+
+def _words(error: BaseException) -> str:
+    return str(error).strip() or type(error).__name__
+
+
+def _seconds(error: errors.RetryAfter) -> float:
+    after: Any = error.retry_after
+    return float(after.total_seconds() if hasattr(after, "total_seconds") else after)
+
+
+def _kind(chat: Any) -> Any:
+    return "private" if chat.type == "private" else "group"
+
+
+def _person(user: User | None) -> Person:
+    if user is None:
+        return Person("", "somebody")
+    return Person(str(user.id), user.full_name or user.username or str(user.id), user.is_bot)
+
+
+def _files(message: Message) -> tuple[FileIn, ...]:
+    found: list[FileIn] = []
+    photo = message.photo[-1] if message.photo else None
+    if photo is not None:
+        found.append(FileIn(photo.file_id, "photo.jpg", photo.file_size, "image/jpeg"))
+    for kind, ending in _KINDS.items():
+        file = getattr(message, kind)
+        if file is not None and not (kind == "document" and message.animation):
+            file_name = getattr(file, "file_name", None) or f"{kind}{ending}"
+            mime = getattr(file, "mime_type", None)
+            found.append(FileIn(file.file_id, file_name, file.file_size, mime))
+    return tuple(found)
+
+
+_KINDS = {
+    "document": "", "audio": ".mp3", "voice": ".ogg", "video": ".mp4", "video_note": ".mp4",
+    "animation": ".mp4",
+}  # fmt: skip
+
+
+def _joined(first: TextIn, more: TextIn) -> TextIn:
+    """Two messages of an album; the caption may be on any of them."""
+    values = {**vars(first), "files": first.files + more.files, "text": first.text or more.text}
+    return TextIn(**values)
+
+
+def _rich(out: Outgoing) -> Rich:
+    return Rich(clean(out.body).strip(), ()) if out.plain else telegram(out.body)
+
+
+def _entities(rich: Rich) -> list[MessageEntity] | None:
+    found = []
+    for entity in rich.entities[:MOST_ENTITIES]:
+        more: dict[str, Any] = {}
+        if entity.type == "text_link":
+            more["url"] = entity.more
+        elif entity.type == "pre" and entity.more:
+            more["language"] = entity.more
+        found.append(MessageEntity(entity.type, entity.offset, entity.length, **more))
+    return found or None
+
+
+def _reply(out: Outgoing) -> ReplyParameters | None:
+    if out.reply_to is None:
+        return None
+    id = int(out.reply_to.removesuffix(CAPTIONED))
+    return ReplyParameters(id, allow_sending_without_reply=True)
+
+
+def _markup(out: Outgoing) -> InlineKeyboardMarkup | ForceReply | None:
+    if out.controls:
+        return InlineKeyboardMarkup(_keyboard(out.controls))
+    return ForceReply(selective=True) if out.asks_text else None
+
+
+def _keyboard(controls: Sequence[Control]) -> list[list[InlineKeyboardButton]]:
+    """Short labels stand two in a row, options of a choice one below the other."""
+    rows: list[list[InlineKeyboardButton]] = []
+    for control in controls:
+        if isinstance(control, Button):
+            button = _button(control.label, control.token, control.style)
+            beside = rows and len(rows[-1]) == 1 and ":" not in str(rows[-1][0].callback_data)
+            if beside and len(control.label) <= 16 and len(rows[-1][0].text) <= 16:
+                rows[-1].append(button)
+            else:
+                rows.append([button])
+            continue
+        for number, option in enumerate(control.options[:90]):
+            mark = ("☑ " if number in control.picked else "☐ ") if control.many else ""
+            value = f"{control.token}:{'+' if control.many else ''}{number}"
+            rows.append([_button(mark + option.label, value, "plain")])
+        if control.many:
+            rows.append([_button("Done", f"{control.token}:ok", "good")])
+    return rows[:100]
+
+
+def _button(label: str, data: str, style: str) -> InlineKeyboardButton:
+    return InlineKeyboardButton(label[:60] or "?", callback_data=data, style=STYLES.get(style))
