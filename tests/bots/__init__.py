@@ -1,0 +1,1 @@
+"""The chat bots: the real libraries against strict servers of our own."""
