@@ -31,9 +31,10 @@ class Voice:
     """One session."""
 
     def __init__(self, directory, number):
+        name = f"choir-{number:04}"
         self.meta = {
-            "session": "choir-%04d" % number,
-            "name": "choir-%04d" % number,
+            "session": name,
+            "name": name,
             "protocol": 1,
             "cli": "source",
             "cwd": "/",
@@ -66,7 +67,7 @@ class Voice:
 
 
 def chunk(i, now):
-    text = "%d %d %s" % (i, now, PAD)
+    text = f"{i} {now} {PAD}"
     return {
         "type": "agent_message_chunk",
         "message": "m",

@@ -91,3 +91,12 @@ class Wire:
 
     def mend(self) -> None:
         self.say("drop 0")
+
+
+def sweep() -> None:
+    """Remove the namespaces that runs which were killed have left."""
+    for space in Path("/run/netns").glob("ccb*-*"):
+        owner = space.name.removeprefix("ccb").partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            with contextlib.suppress(subprocess.CalledProcessError):
+                ip("netns", "del", space.name)
