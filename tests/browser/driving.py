@@ -21,7 +21,7 @@ PATIENCE = 30_000  # milliseconds; generous: a busy machine draws slowly
 
 
 @contextmanager
-def running_lab(home: Path) -> Iterator[JupyterServer]:
+def running_lab(home: Path, ssh_config: str = "", machines: str = "") -> Iterator[JupyterServer]:
     """A JupyterLab with a home of its own and the front end as it was built last.
 
     Its sessions end with it: a CLI would outlive the server, which is what it is for.
@@ -37,9 +37,11 @@ def running_lab(home: Path) -> Iterator[JupyterServer]:
     (config / "jupyter_lab_config.json").write_text(
         json.dumps({"LabApp": {"extra_labextensions_path": [str(labextensions)]}})
     )
-    (home / "ssh_config").write_text("")
+    (home / "ssh_config").write_text(ssh_config)
     env = {"HOME": str(home), "CODECAST_ROOT": str(home / "codecast")}
-    with JupyterServer(home, ssh_config=home / "ssh_config", env=env, lab=True) as server:
+    with JupyterServer(
+        home, ssh_config=home / "ssh_config", machines=machines, env=env, lab=True
+    ) as server:
         try:
             yield server
         finally:

@@ -21,14 +21,14 @@ def test_permission_granted_by_mouse_changes_the_file(page: Page, project: Path)
     expect(view.locator(".jp-Codecast-message").last).to_contain_text("Done: hello.txt is written.")
     assert (project / "hello.txt").read_text() == "hello there\n"
     expect(card).to_have_count(0)
-    expect(view.locator('.jp-Codecast-ended[data-outcome="granted"]')).to_contain_text("Allow")
+    expect(view.locator('.jp-Codecast-answer[data-outcome="granted"]')).to_contain_text("Allow")
 
 
 def test_permission_refused_leaves_the_file_alone(page: Page, project: Path) -> None:
     view = start(page, project, "write hello.txt: hello there")
     view.locator('.jp-Codecast-card [data-kind="reject_once"]').click()
     expect(view.locator(".jp-Codecast-message").last).to_contain_text("I leave it as it is")
-    expect(view.locator('.jp-Codecast-ended[data-outcome="refused"]')).to_have_count(1)
+    expect(view.locator('.jp-Codecast-answer[data-outcome="refused"]')).to_have_count(1)
     assert not (project / "hello.txt").exists()
 
 

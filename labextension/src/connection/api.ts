@@ -9,6 +9,8 @@ import { IPrompt, IRequest, ISession, ISessionChange, ISessionUsage } from './ty
 
 const BASE = 'api/codecast/v1';
 
+const ME = 'codecast:me'; // where the browser keeps it
+
 type Query = { [name: string]: string };
 
 /** A failure with the words for a person: what happened, why, what to do. */
@@ -65,7 +67,11 @@ export class Api {
   /** Send a prompt; resolves once it is stored. Sending the same `id` again changes nothing. */
   prompt(session: string, id: string, content: IContent[], steer = false): Promise<IPrompt> {
     const more = steer ? { steer } : {};
-    return this._call('POST', ['sessions', session, 'prompts'], { id, content, ...more });
+    const body = { id, content, ...more };
+    return this._call<IPrompt>('POST', ['sessions', session, 'prompts'], body).then(prompt => {
+      this._learn(prompt.by);
+      return prompt;
+    });
   }
 
   editPrompt(session: string, prompt: string, content: IContent[]): Promise<IPrompt> {
@@ -210,6 +216,12 @@ export class Api {
     return this._call('GET', ['sessions', session, 'diff'], undefined, query);
   }
 
+  /** The transcript as the text of a file. */
+  async exported(session: string, format: 'ipynb' | 'md'): Promise<string> {
+    const response = await this._ask('GET', ['sessions', session, 'export'], undefined, { format });
+    return response.text();
+  }
+
   openTerminal(where: { machine: string } | { session: string }): Promise<ITerminal> {
     return this._call('POST', ['terminals'], where);
   }
@@ -219,8 +231,30 @@ export class Api {
   }
 
   answer(session: string, request: string, answer: IAnswer): Promise<IRequest> {
-    return this._call('POST', ['sessions', session, 'requests', request, 'answer'], answer);
+    const path = ['sessions', session, 'requests', request, 'answer'];
+    return this._call<IRequest>('POST', path, answer).then(answered => {
+      this._learn(answered.resolution?.by);
+      return answered;
+    });
   }
+
+  /** How the server calls the person at this page; undefined until it has said so. */
+  get me(): string | undefined {
+    return this._me ?? localStorage.getItem(ME) ?? undefined;
+  }
+
+  private _learn(by: unknown): void {
+    if (typeof by === 'string' && by && by !== this._me) {
+      this._me = by;
+      try {
+        localStorage.setItem(ME, by);
+      } catch {
+        // known as long as the page is
+      }
+    }
+  }
+
+  private _me: string | undefined;
 
   private async _call<T>(method: string, path: string[], body?: object, query?: Query): Promise<T> {
     const response = await this._ask(method, path, body, query);

@@ -80,6 +80,20 @@ it('puts what a sub-agent does into its tool call, however deep', () => {
   expect(next.key).toBe('tool:next');
 });
 
+it('tells what a person was asked about a tool call with it', () => {
+  const asked = { type: 'request_opened', request: 'r', kind: 'permission', title: 'Read?' };
+  const made = transcript(call('one'), { ...asked, call: 'one' }, { ...asked, request: 'other' });
+  const rows = new Rows();
+  const [row, ...others] = rows.update(made.entries, 'append', true);
+  expect(row).toMatchObject({ key: 'tool:one', requests: [{ outcome: 'open' }] });
+  expect(others).toEqual([]);
+  const resolved = { seq: 9, time: 9, type: 'request_resolved', request: 'r', option: 'yes' };
+  made.apply(resolved as unknown as SessionEvent);
+  const [now] = rows.update(made.entries, 'append', true);
+  expect(now).toMatchObject({ requests: [{ outcome: 'resolved' }] });
+  expect(now).not.toBe(row);
+});
+
 it('tells many events of one unknown type once', () => {
   const made = transcript({ type: 'new' }, { type: 'new' }, says('a', 'x'), { type: 'new' });
   expect(shown(new Rows().update(made.entries, 'append', false))).toEqual([

@@ -5,18 +5,22 @@
  * between two messages; `timer` shows of a running turn how long it works, and when it has ended
  * its steps as one row and then its words.
  */
-import { Entry, IToolEntry } from './entries';
+import { Entry, IRequestEntry, IToolEntry } from './entries';
 
 export type Display = 'append' | 'batch' | 'timer';
 
 export const DISPLAYS: readonly Display[] = ['append', 'batch', 'timer'];
 
-/** An entry; `children` is what a sub-agent of this tool call said and did. */
+/**
+ * An entry. Of a tool call `children` is what a sub-agent of it said and did, and `requests`
+ * what a person was asked about it.
+ */
 export interface IEntryRow {
   kind: 'entry';
   key: string;
   entry: Entry;
   children: readonly Entry[];
+  requests: readonly IRequestEntry[];
 }
 
 /** Steps in one row. `since` and `until` are times; a turn that runs has no `until`. */
@@ -54,6 +58,11 @@ export class Rows {
     const rows: IEntryRow[] = [];
     const calls = new Map<string, IEntryRow>();
     for (const entry of entries) {
+      const about = entry.kind === 'request' ? calls.get(entry.request.call ?? '') : undefined;
+      if (about && entry.kind === 'request') {
+        (about.requests as IRequestEntry[]).push(entry);
+        continue;
+      }
       if (!isShown(entry)) {
         continue;
       }
@@ -70,7 +79,7 @@ export class Rows {
       if (entry.kind === 'unknown' && last?.kind === 'unknown' && last.type === entry.type) {
         continue;
       }
-      const row: IEntryRow = { kind: 'entry', key: entry.key, entry, children: [] };
+      const row: IEntryRow = { kind: 'entry', key: entry.key, entry, children: [], requests: [] };
       rows.push(row);
       if (entry.kind === 'tool') {
         calls.set(entry.call, row);
@@ -178,7 +187,9 @@ function turns(rows: IEntryRow[], running: boolean): Row[] {
 
 function alike(a: Row, b: Row): boolean {
   if (a.kind === 'entry' && b.kind === 'entry') {
-    return a.entry === b.entry && sameItems(a.children, b.children);
+    return (
+      a.entry === b.entry && sameItems(a.children, b.children) && sameItems(a.requests, b.requests)
+    );
   }
   return (
     a.kind === 'steps' &&

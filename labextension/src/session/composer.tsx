@@ -192,36 +192,38 @@ export function Composer(props: { model: SessionModel }): JSX.Element {
           <ModeSwitch model={model} />
           <ModelSwitch model={model} />
           <span className="jp-Codecast-space" />
-          {running && (
+          <div className="jp-Codecast-sending">
+            {running && (
+              <button
+                type="button"
+                className="jp-mod-styled jp-Codecast-steer"
+                title={trans.__('Into the running turn, now (Ctrl+Enter)')}
+                disabled={busy || isEmpty}
+                onClick={() => void send(true)}
+              >
+                {trans.__('Steer')}
+              </button>
+            )}
+            {running && (
+              <button
+                type="button"
+                className="jp-mod-styled jp-mod-reject jp-Codecast-interrupt"
+                title={trans.__('End the running turn (Escape)')}
+                onClick={() => void commands.execute(CommandIDs.interrupt, { id: model.id })}
+              >
+                {trans.__('Interrupt')}
+              </button>
+            )}
             <button
               type="button"
-              className="jp-mod-styled jp-Codecast-steer"
-              title={trans.__('Into the running turn, now (Ctrl+Enter)')}
-              disabled={busy || isEmpty}
-              onClick={() => void send(true)}
+              className="jp-mod-styled jp-mod-accept jp-Codecast-send"
+              title={running ? trans.__('After this turn (Enter)') : trans.__('Send (Enter)')}
+              disabled={busy || isEmpty || bringing.names.length > 0}
+              onClick={() => void send()}
             >
-              {trans.__('Steer')}
+              {trans.__('Send')}
             </button>
-          )}
-          {running && (
-            <button
-              type="button"
-              className="jp-mod-styled jp-mod-reject jp-Codecast-interrupt"
-              title={trans.__('End the running turn (Escape)')}
-              onClick={() => void commands.execute(CommandIDs.interrupt, { id: model.id })}
-            >
-              {trans.__('Interrupt')}
-            </button>
-          )}
-          <button
-            type="button"
-            className="jp-mod-styled jp-mod-accept jp-Codecast-send"
-            title={running ? trans.__('After this turn (Enter)') : trans.__('Send (Enter)')}
-            disabled={busy || isEmpty || bringing.names.length > 0}
-            onClick={() => void send()}
-          >
-            {trans.__('Send')}
-          </button>
+          </div>
         </div>
       </div>
     </div>

@@ -1,14 +1,14 @@
 import React from 'react';
 
 import { Entry, IEndEntry, IMessageEntry, INoticeEntry, IPromptEntry } from '../model/entries';
-import { IUnknownEntry, wordsOf } from '../model/entries';
+import { IRequestEntry, IUnknownEntry, wordsOf } from '../model/entries';
 import { useCodecast } from '../ui/context';
 import { Problem } from '../ui/problem';
 import { cost, endWord, personWords, promptWord, tokens } from '../ui/words';
 import { Markdown } from './markdown';
 import { Media } from './media';
 import { Fold } from './opened';
-import { EndedRequest } from './requests';
+import { EndedRequest } from './answer';
 import { span } from './time';
 import { Tool } from './tool';
 import { Unknown } from './unknown';
@@ -17,13 +17,14 @@ import { Unknown } from './unknown';
 export const EntryView = React.memo(function EntryView(props: {
   entry: Entry;
   children?: readonly Entry[];
+  requests?: readonly IRequestEntry[];
 }): JSX.Element | null {
   const { entry } = props;
   switch (entry.kind) {
     case 'prompt':
       return <Prompt entry={entry} />;
     case 'tool':
-      return <Tool entry={entry} children={props.children} />;
+      return <Tool entry={entry} children={props.children} requests={props.requests} />;
     case 'request':
       return entry.outcome === 'open' ? null : <EndedRequest entry={entry} />;
     case 'notice':

@@ -15,7 +15,10 @@ import { CommandIDs } from '../commands';
 import { CodecastError } from '../connection/api';
 import { ICodecast } from '../connection/tokens';
 import { codecastIcon } from '../ui/icon';
-import { SessionWidget } from './widget';
+import type { SessionWidget } from './widget';
+
+/** The view itself, which a page without a session does without. */
+const loadView = () => import(/* webpackChunkName: "lazy-session" */ './widget');
 
 /** The arguments of every command about one session; without an id, the one in front. */
 const SESSION_ARGS = {
@@ -65,14 +68,15 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.openSession, {
       label: trans.__('Open Session'),
       describedBy: SESSION_ARGS,
-      execute: args => {
+      execute: async args => {
         const id = target(args);
         if (!id) {
           return;
         }
+        const view = await loadView();
         let widget = tracker.find(({ content }) => content.session === id);
         if (!widget) {
-          const content = new SessionWidget(id, context);
+          const content = new view.SessionWidget(id, context);
           widget = new MainAreaWidget({ content });
           widget.id = `codecast-session-${id}`;
           widget.title.icon = codecastIcon;
@@ -136,6 +140,8 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
     ];
     listed.forEach(command => palette?.addItem({ command, category }));
 
+    // the first session opens at once
+    void app.restored.then(() => requestIdleCallback(() => void loadView()));
     void restorer?.restore(tracker, {
       command: CommandIDs.openSession,
       args: ({ content }) => ({ id: content.session }),

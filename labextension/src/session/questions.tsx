@@ -7,6 +7,8 @@ import { useCodecast } from '../ui/context';
 /** Questions with their choices; own words where the question takes them. */
 export function Questions(props: {
   questions: IQuestion[];
+  /** What the card says already. */
+  title: string;
   disabled: boolean;
   withKeys: boolean;
   answer: (answer: IAnswer) => void;
@@ -48,8 +50,10 @@ export function Questions(props: {
     >
       {questions.map(question => (
         <fieldset key={question.id} disabled={props.disabled} data-question={question.id}>
-          <legend>
-            {question.header && <span className="jp-Codecast-tag">{question.header}</span>}{' '}
+          <legend className={question.text === props.title ? 'jp-Codecast-hidden' : undefined}>
+            {questions.length > 1 && question.header && (
+              <span className="jp-Codecast-tag">{question.header}</span>
+            )}{' '}
             {question.text}
             {question.multiple && <small> {trans.__('(several may be chosen)')}</small>}
           </legend>

@@ -28,7 +28,7 @@ export function Queue(props: { model: SessionModel }): JSX.Element | null {
     return null;
   }
   return (
-    <ol className="jp-Codecast-waiting" aria-label={trans.__('Prompts that wait')}>
+    <ol className="jp-Codecast-waiting" aria-label={trans.__('Waiting')}>
       {prompts.map(prompt => (
         <Item key={prompt.id} model={model} prompt={prompt} />
       ))}

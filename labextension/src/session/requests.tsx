@@ -1,14 +1,12 @@
-import React, { useEffect, useId, useRef, useState } from 'react';
+import React, { useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
 
 import { IAnswer } from '../connection/types';
-import { IRequestEntry } from '../model/entries';
 import { IOption, IRequestOpenedEvent } from '../model/events.gen';
 import { SessionModel } from '../model/session';
 import { OpenRequest } from '../model/state';
 import { useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
 import { Problem } from '../ui/problem';
-import { personWords } from '../ui/words';
 import { Markdown } from './markdown';
 import { Questions } from './questions';
 import { Details } from './tool';
@@ -43,6 +41,7 @@ export function RequestCard(props: {
   const request = useWhole(session, props.request);
   const answer = async (value: IAnswer) =>
     setGiven(await run(() => codecast.api.answer(session, request.request, value)));
+  useFocusGoesOn(card);
   const isQuestion = request.kind === 'question';
   const isPlan = request.tool_kind === 'switch_mode';
   return (
@@ -73,6 +72,7 @@ export function RequestCard(props: {
       {isQuestion ? (
         <Questions
           questions={request.questions ?? []}
+          title={request.title}
           disabled={busy || given}
           withKeys={isFirst}
           answer={answer}
@@ -102,6 +102,20 @@ export function RequestCard(props: {
       <Problem problem={problem} />
     </section>
   );
+}
+
+/** When the card goes away with the focus in it, the next card has it, or the composer. */
+function useFocusGoesOn(card: React.RefObject<HTMLElement>): void {
+  useLayoutEffect(() => {
+    const node = card.current!;
+    const view = node.closest('.jp-Codecast-view');
+    return () => {
+      if (node.contains(document.activeElement)) {
+        const next = '.jp-Codecast-card, .jp-Codecast-write textarea';
+        window.setTimeout(() => view?.querySelector<HTMLElement>(next)?.focus());
+      }
+    };
+  }, [card]);
 }
 
 /** The request with its input: the state of a session leaves that out. */
@@ -219,41 +233,3 @@ function Options(props: IAnswering & { options: IOption[] }): JSX.Element {
     </>
   );
 }
-
-/** A request that has ended, as a line of the transcript: what, how, by whom and where. */
-export const EndedRequest = React.memo(function EndedRequest(props: {
-  entry: IRequestEntry;
-}): JSX.Element {
-  const { entry } = props;
-  const context = useCodecast();
-  const { trans } = context;
-  const { resolution, request } = entry;
-  const person = personWords(resolution?.by, resolution?.where, context);
-  let outcome: string;
-  let refused = false;
-  if (entry.outcome === 'withdrawn') {
-    outcome = trans.__('withdrawn');
-    refused = true;
-  } else if (resolution?.declined) {
-    outcome = trans.__('declined');
-    refused = true;
-  } else if (resolution?.option) {
-    const option = request.options?.find(({ id }) => id === resolution.option);
-    outcome = resolution.label ?? option?.label ?? resolution.option;
-    refused = option?.kind.startsWith('reject') ?? false;
-  } else {
-    const answers = (resolution?.answers ?? {}) as { [question: string]: string[] };
-    outcome = Object.values(answers).flat().join(', ');
-  }
-  return (
-    <div className="jp-Codecast-ended" data-outcome={refused ? 'refused' : 'granted'}>
-      <span className="jp-Codecast-toolTitle" title={request.title}>
-        {request.title}
-      </span>
-      <b>{outcome}</b>
-      {resolution?.message && <q>{resolution.message}</q>}
-      {entry.outcome === 'withdrawn' && entry.why && <small>{entry.why}</small>}
-      {person && <small>{person}</small>}
-    </div>
-  );
-});

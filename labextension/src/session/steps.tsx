@@ -13,12 +13,13 @@ import { toolIcon } from './tool';
 /** A row of the transcript. */
 export const RowView = React.memo(function RowView(props: { row: Row }): JSX.Element | null {
   const { row } = props;
-  return row.kind === 'steps' ? (
-    <Steps row={row} />
-  ) : (
-    <EntryView entry={row.entry} children={row.children} />
-  );
+  return row.kind === 'steps' ? <Steps row={row} /> : <EntryRow row={row} />;
 });
+
+function EntryRow(props: { row: IEntryRow }): JSX.Element {
+  const { entry, children, requests } = props.row;
+  return <EntryView entry={entry} children={children} requests={requests} />;
+}
 
 /** Many steps as one line that opens. */
 function Steps(props: { row: IStepsRow }): JSX.Element {
@@ -59,8 +60,8 @@ function Steps(props: { row: IStepsRow }): JSX.Element {
       </summary>
       {open && (
         <div className="jp-Codecast-children">
-          {row.rows.map(({ key, entry, children }) => (
-            <EntryView key={key} entry={entry} children={children} />
+          {row.rows.map(inner => (
+            <EntryRow key={inner.key} row={inner} />
           ))}
         </div>
       )}

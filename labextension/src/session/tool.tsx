@@ -14,7 +14,7 @@ import {
 } from '@jupyterlab/ui-components';
 import React, { useState } from 'react';
 
-import { Entry, IToolEntry } from '../model/entries';
+import { Entry, IRequestEntry, IToolEntry } from '../model/entries';
 import { IToolContent } from '../model/events.gen';
 import { linesOf } from '../model/patch';
 import { isBusy } from '../model/rows';
@@ -24,6 +24,7 @@ import { Counts, Diff, PathLink } from './diff';
 import { EntryView } from './entries';
 import { Rendered } from './markdown';
 import { useOpened } from './opened';
+import { Answer } from './answer';
 import { span, Timer } from './time';
 
 const ICONS: { [kind: string]: LabIcon } = {
@@ -47,14 +48,20 @@ export function toolIcon(kind: string | undefined): LabIcon {
 export const Tool = React.memo(function Tool(props: {
   entry: IToolEntry;
   children?: readonly Entry[];
+  requests?: readonly IRequestEntry[];
 }): JSX.Element {
   const { entry } = props;
-  const children = props.children ?? [];
+  const { children = [], requests = [] } = props;
+  // while a card shows it, the line does
+  const asked = requests.some(({ outcome }) => outcome === 'open');
   const { trans } = useCodecast();
   const content = entry.content ?? [];
   const diffs = content.filter(({ type }) => type === 'diff');
   const busy = isBusy(entry);
-  const [open, setOpen] = useOpened(entry.key, diffs.length > 0 && entry.status !== 'failed');
+  const [open, setOpen] = useOpened(
+    entry.key,
+    diffs.length > 0 && entry.status !== 'failed' && !asked
+  );
   const hasMore =
     content.length > 0 || entry.output || entry.input !== undefined || children.length > 0;
   const Icon = toolIcon(entry.toolKind);
@@ -66,6 +73,9 @@ export const Tool = React.memo(function Tool(props: {
       <span className="jp-Codecast-toolTitle" title={entry.title}>
         {entry.title ?? entry.call}
       </span>
+      {requests.map(request => (
+        <Answer key={request.key} entry={request} />
+      ))}
       {children.length > 0 && (
         <small>{trans._n('%1 step', '%1 steps', children.length, children.length)}</small>
       )}

@@ -93,9 +93,9 @@ export function endWord(reason: string, trans: TranslationBundle): string {
 export function personWords(
   by: string | undefined,
   where: string | undefined,
-  { trans, user }: IContext
+  { trans, user, codecast }: IContext
 ): string {
-  const mine = by !== undefined && by === user.identity?.username;
+  const mine = by !== undefined && [user.identity?.username, codecast.api.me].includes(by);
   const words = [
     mine ? (where === 'lab' ? '' : trans.__('you')) : by,
     where === 'lab' && mine ? '' : where
