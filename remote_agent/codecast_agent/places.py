@@ -178,7 +178,10 @@ class Place:
         os.rename(aside, self.path + "/meta.json")
 
     def lock(self) -> Optional[Lock]:
-        """The lock when it is free; None when a supervisor or a burial has it. Raises OSError."""
+        """The lock when it is free; None when a supervisor or a burial has it.
+
+        Raises OSError, and CodecastError("no_place") where the disk keeps no locks.
+        """
         fd = os.open(self.path + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -186,7 +189,11 @@ class Place:
             os.close(fd)
             if problem.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN):
                 return None
-            raise
+            raise CodecastError(
+                "no_place",
+                "The disk of %s keeps no locks: %s." % (self.path, problem.strerror),
+                "Set CODECAST_ROOT there to a directory of your own on a local disk.",
+            ) from problem
         return Lock(fd)
 
     def write_pid(self, lock: Lock) -> None:

@@ -202,6 +202,11 @@ class _Start:
         if not never or problem is LOST:
             self._waiter.refuse(problem)
             return
+        if problem.code == "no_place":  # no lock, hence no supervisor to wait for
+            self._entry.place.remove()
+            self._registry.forget(self._entry.place.session)
+            self._removed(problem, None)
+            return
         remove(
             self._registry,
             self._entry,

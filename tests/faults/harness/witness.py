@@ -118,7 +118,7 @@ class Witness:
         self.note(got=tag, text=text)
         said = 0
         if verb == "say":
-            for said in range(1, int(rest) + 1):
+            for said in range(1, int(rest.split()[0]) + 1):
                 self.say(f"{tag}:{said - 1} ")
         elif verb == "work":
             end = time.monotonic() + float(rest)
