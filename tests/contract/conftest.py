@@ -55,6 +55,7 @@ class Cli:
 ABILITIES = {
     "steer": "words into the running turn",
     "question": "questions to the person",
+    "several choices": "a question with several choices",
     "refused with words": "a refusal's words reach the model",
     "goes on after a refusal": "the turn goes on after a refusal",
     "retries told": "a retry is told",
@@ -73,13 +74,21 @@ CLIS = (
         question_mode="plan",
         failures=2,
         gives_up_on=frozenset({429}),
-        lacking=frozenset({"cost"}),
+        lacking=frozenset({"cost", "several choices"}),
     ),
     Cli(
         "gemini",
         "gemini-3-flash-preview",
         lacking=frozenset(
-            {"steer", "question", "refused with words", "fork", "cost", "retries told"}
+            {
+                "steer",
+                "question",
+                "several choices",
+                "refused with words",
+                "fork",
+                "cost",
+                "retries told",
+            }
         ),
     ),
     Cli(
@@ -89,6 +98,7 @@ CLIS = (
             {
                 "steer",
                 "question",
+                "several choices",
                 "refused with words",
                 "goes on after a refusal",
                 "retries told",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -64,6 +65,24 @@ def _another(session: Session, first: str) -> Json:
         return request if request["request"] != first else None
 
     return until(look, "another request")
+
+
+def test_what_always_would_allow_is_told_and_the_same_is_not_asked_again(
+    session: Session,
+) -> None:
+    for number in (1, 2):  # no other test uses that command
+        id = session.prompt("bash:git init -q again", f"say:time {number}")
+        if number == 1:
+            request = session.talk.wait_request()
+            options = [o for o in request["options"] if o["kind"] == "allow_always"]
+            assert options
+            for option in options:
+                told = f"{option['label']} {option.get('rule', '')}"
+                assert "git init" in told or "program" in told, "what is allowed from now on"
+            session.talk.answer(request, option=options[0]["id"])
+        assert session.ended(id)["reason"] == "end_turn"
+    assert [call["status"] for call in session.calls] == ["completed", "completed"]
+    assert len(session.events("request_opened")) == 1
 
 
 def test_refused_it_does_not_run(session: Session) -> None:
@@ -140,6 +159,53 @@ def test_a_question_is_answered_by_a_person(session: Session) -> None:
     session.talk.answer(request, answers={question["id"]: ["Blue"]})
     assert session.ended(id)["reason"] == "end_turn"
     assert "Blue" in session.said
+
+
+SIZES = [{"label": "S", "description": "the small one"}, {"label": "L", "description": "large"}]
+HUES = [{"label": hue, "description": f"as {hue}"} for hue in ("Red", "Green", "Blue")]
+QUESTIONS = {
+    "codex": (
+        "request_user_input",
+        [
+            {"id": "size", "header": "Size", "question": "Which size?", "options": SIZES},
+            {"id": "hue", "header": "Hue", "question": "Which hues?", "options": HUES},
+        ],
+    ),
+    "claude": (
+        "AskUserQuestion",
+        [
+            {"header": "Size", "question": "Which size?", "multiSelect": False, "options": SIZES},
+            {"header": "Hue", "question": "Which hues?", "multiSelect": True, "options": HUES},
+        ],
+    ),
+}
+
+
+def test_several_questions_are_answered_at_once_with_choices_and_own_words(
+    session: Session,
+) -> None:
+    if session.cli.lacks("question"):
+        assert session.cli.lacks("several choices")
+        return
+    tool, questions = QUESTIONS.get(session.cli.name, QUESTIONS["claude"])
+    session.mode(session.cli.question_mode)
+    id = session.prompt(f"tool:{tool}:{json.dumps({'questions': questions})}")
+    request = session.talk.wait_request("question")
+    size, hue = request["questions"]
+    assert (size["text"], hue["text"]) == ("Which size?", "Which hues?")
+    assert (size["header"], hue["header"]) == ("Size", "Hue")
+    assert [size["options"], hue["options"]] == [SIZES, HUES]
+    assert size["free_text"] and not size["multiple"]
+    assert hue["multiple"] is not session.cli.lacks("several choices")
+    chosen = ["Red", "Blue"] if hue["multiple"] else ["Blue"]
+    own = f"a size of my own {session.talk.id}"
+    with pytest.raises(CodecastError) as wrong:
+        session.talk.answer(request, answers={"no such question": ["S"]})
+    assert wrong.value.code == "bad_request"
+    session.talk.answer(request, answers={size["id"]: [own], hue["id"]: chosen})
+    assert session.ended(id)["reason"] == "end_turn"
+    told = session.world.told(own)
+    assert all(label in told.rpartition(own)[2] or label in session.said for label in chosen)
 
 
 def test_a_question_can_be_declined(session: Session) -> None:

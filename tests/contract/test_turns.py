@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 from .conftest import Session
+
+PIXEL = (  # a PNG of one
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwAD"
+    "hgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def test_thoughts_and_text_stream_once_and_whole(session: Session) -> None:
@@ -41,3 +48,16 @@ def test_what_it_is_and_what_can_be_chosen_is_told(session: Session) -> None:
     assert state["mode"] == "ask"
     assert state["native"] and state["pid"]
     assert session.cli.other_model in [c["value"] for c in state["settings"]["model"]["choices"]]
+
+
+def test_an_image_reaches_the_model_and_another_file_by_its_path(session: Session) -> None:
+    image, data = session.cwd / "pixel.png", session.cwd / "data.bin"
+    image.write_bytes(base64.b64decode(PIXEL))
+    data.write_bytes(bytes(range(256)))
+    marker = f"with a picture {session.talk.id}"
+    attached = [f"--attach={path}" for path in (image, data)]
+    done = session.world.shell("send", session.talk.id, f"say:{marker}", *attached, "--wait")
+    assert done.code == 0, done.err
+    sent = session.world.told(marker)
+    assert PIXEL in sent
+    assert "data.bin" in sent and str(session.world.ground.directory(session.talk.id)) in sent
