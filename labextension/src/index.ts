@@ -1,7 +1,25 @@
+import { changesPlugin } from './changes/plugin';
 import { connectionPlugin } from './connection/plugin';
+import { exportPlugin } from './export/plugin';
+import { filesPlugin } from './files/plugin';
+import { notifyPlugin } from './notify/plugin';
 import { panelPlugin } from './panel/plugin';
+import { searchPlugin } from './search/plugin';
 import { sessionPlugin } from './session/plugin';
+import { statusPlugin } from './status/plugin';
+import { terminalPlugin } from './terminal/plugin';
 
 export { ICodecast } from './connection/tokens';
 
-export default [connectionPlugin, sessionPlugin, panelPlugin];
+export default [
+  connectionPlugin,
+  sessionPlugin,
+  panelPlugin,
+  searchPlugin,
+  statusPlugin,
+  notifyPlugin,
+  terminalPlugin,
+  filesPlugin,
+  changesPlugin,
+  exportPlugin
+];

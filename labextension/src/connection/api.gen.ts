@@ -878,6 +878,8 @@ export interface components {
             defaults?: Record<string, unknown>;
             /** @description When `state` began, seconds since 1970. */
             since?: number | null;
+            /** @description Not for lists. */
+            hidden?: boolean;
         } & {
             [key: string]: unknown;
         };

@@ -3,9 +3,12 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { EventStream } from '../connection/stream';
 import { IMachine, IPrompt, ISession, ServerFrame } from '../connection/types';
+import { Status } from './state';
 
-/** How soon a session needs its person: the order of lists. */
-const URGENCY = ['waiting', 'failed', 'running', 'starting', 'idle', 'exited', 'stopped'];
+/** What a person is told of a session: one that never began has failed. */
+export function statusOf(session: ISession): Status {
+  return session.delivery === 'failed' ? 'failed' : session.state.status;
+}
 
 /** How far a prompt is; nothing follows an end. */
 function stepOf({ state }: IPrompt): number {
@@ -46,23 +49,6 @@ export class HubModel implements IDisposable {
     const known = this.machines.get(machine);
     const connecting = known?.state === 'online' ? '' : (known?.progress ?? '');
     return this._doing.get(`${machine}\n${session}`) ?? connecting;
-  }
-
-  /** Sessions of a machine, those that need their person first, then the newest. */
-  sessionsOf(machine: string): ISession[] {
-    return [...this.sessions.values()]
-      .filter(session => session.machine === machine)
-      .sort(
-        (a, b) =>
-          URGENCY.indexOf(a.state.status) - URGENCY.indexOf(b.state.status) || b.created - a.created
-      );
-  }
-
-  /** Sessions with an open request, the longest waiting first. */
-  waiting(): ISession[] {
-    return [...this.sessions.values()]
-      .filter(session => Object.keys(session.state.requests).length)
-      .sort((a, b) => a.state.updated - b.state.updated);
   }
 
   /** Take in what an answer of the REST side said, ahead of the stream. */

@@ -1,41 +1,65 @@
-import { addIcon } from '@jupyterlab/ui-components';
+import { addIcon, caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import React, { useState } from 'react';
 
-import { IMachine } from '../connection/types';
-import { IProblem } from '../model/events.gen';
+import { CommandIDs } from '../commands';
+import { IMachine, ISession } from '../connection/types';
 import { useCodecast } from '../ui/context';
-import { useAction } from '../ui/hooks';
+import { useAction, useSignal } from '../ui/hooks';
 import { Problem } from '../ui/problem';
 import { machineWord } from '../ui/words';
-import { SessionRow } from './sessions';
+import { Details } from './details';
+import { Figures } from './figures';
+import { Gpus } from './gpus';
+import { Remedy } from './remedy';
+import { SessionRows } from './sessions';
 
 /** A machine: how it is, what ails it, and its sessions. */
 export function Machine(props: {
   machine: IMachine;
-  start: (machine: string) => void;
+  sessions: ISession[];
+  figures: Figures;
 }): JSX.Element {
-  const { machine, start } = props;
-  const { codecast, trans } = useCodecast();
+  const { machine, sessions, figures } = props;
+  const { codecast, commands, trans } = useCodecast();
+  useSignal(figures.changed);
+  const [isOpen, setOpen] = useState(false);
   const { busy, problem, run } = useAction();
-  const sessions = codecast.hub.sessionsOf(machine.name);
   const isOn = machine.state === 'online';
   const canConnect = machine.state === 'offline' || machine.state === 'failed';
   const latency =
     isOn && machine.kind !== 'local' && typeof machine.latency_ms === 'number'
-      ? ` · ${Math.round(machine.latency_ms)} ms`
+      ? `${Math.round(machine.latency_ms)} ms`
       : '';
   const doing = codecast.hub.doing(machine.name);
   const ailment = machine.error ?? problem;
+  const info = figures.of(machine.name);
+  const Caret = isOpen ? caretDownIcon : caretRightIcon;
+  const start = () => void commands.execute(CommandIDs.newSession, { machine: machine.name });
+  const id = `codecast-machine-${machine.name}`;
   return (
-    <section className="jp-Codecast-machine" data-machine={machine.name} data-state={machine.state}>
+    <section
+      className="jp-Codecast-machine"
+      data-machine={machine.name}
+      data-state={machine.state}
+      aria-labelledby={id}
+    >
       <div className="jp-Codecast-machineHead">
-        <span className="jp-Codecast-dot" data-status={machine.state} />
-        <span className="jp-Codecast-rowName">{machine.name}</span>
-        <small>
-          {machineWord(machine.state, trans)}
-          {latency}
-          {doing && <span className="jp-Codecast-doing"> · {doing}</span>}
-        </small>
+        <button
+          className="jp-Codecast-machineName"
+          aria-expanded={isOpen}
+          title={isOpen ? trans.__('Hide the details') : trans.__('Show the details')}
+          onClick={() => setOpen(!isOpen)}
+        >
+          <Caret.react tag="span" className="jp-Codecast-caret" />
+          <span className="jp-Codecast-dot" data-status={machine.state} />
+          <span className="jp-Codecast-rowName" id={id}>
+            {machine.name}
+          </span>
+          <small>
+            {[machineWord(machine.state, trans), latency].filter(Boolean).join(' · ')}
+            {doing && <span className="jp-Codecast-doing"> · {doing}</span>}
+          </small>
+        </button>
         {canConnect && (
           <button
             className="jp-Codecast-link"
@@ -49,85 +73,25 @@ export function Machine(props: {
           className="jp-Codecast-icon"
           title={trans.__('New session on %1', machine.name)}
           aria-label={trans.__('New session on %1', machine.name)}
-          onClick={() => start(machine.name)}
+          onClick={start}
         >
           <addIcon.react tag="span" />
         </button>
       </div>
+      {!isOpen && !!info?.gpus?.length && <Gpus gpus={info.gpus} />}
       {ailment && !isOn && (
         <>
           <Problem problem={ailment} />
           <Remedy machine={machine.name} problem={ailment} />
         </>
       )}
-      {sessions.map(session => (
-        <SessionRow key={session.id} session={session} />
-      ))}
-      {isOn && sessions.length === 0 && (
-        <button className="jp-Codecast-link jp-Codecast-first" onClick={() => start(machine.name)}>
+      {isOpen && <Details machine={machine} info={info} />}
+      <SessionRows sessions={sessions} label={trans.__('Sessions on %1', machine.name)} />
+      {isOn && machine.sessions === 0 && sessions.length === 0 && (
+        <button className="jp-Codecast-link jp-Codecast-first" onClick={start}>
           {trans.__('Start a session')}
         </button>
       )}
     </section>
   );
-}
-
-/** What the person can do here and now: accept a host key, give a secret. */
-function Remedy(props: { machine: string; problem: IProblem }): JSX.Element | null {
-  const { machine, problem } = props;
-  const { codecast, trans } = useCodecast();
-  const action = useAction();
-  const [value, setValue] = useState('');
-  const data = (problem.data ?? {}) as { fingerprint?: string; prompt?: string };
-  if (problem.code === 'unknown_host_key' && data.fingerprint) {
-    const { fingerprint } = data;
-    const accept = async () => {
-      await codecast.api.acceptHostKey(machine, fingerprint);
-      await codecast.api.connect(machine);
-    };
-    return (
-      <div className="jp-Codecast-remedy">
-        <code>{fingerprint}</code>
-        <button
-          className="jp-mod-styled jp-mod-accept"
-          disabled={action.busy}
-          onClick={() => void action.run(accept)}
-        >
-          {trans.__('Accept This Key')}
-        </button>
-        <Problem problem={action.problem} />
-      </div>
-    );
-  }
-  if (problem.code === 'secret_needed') {
-    const give = async () => {
-      await codecast.api.giveSecret(machine, data.prompt ?? '', value);
-      setValue('');
-      await codecast.api.connect(machine);
-    };
-    return (
-      <form
-        className="jp-Codecast-remedy"
-        onSubmit={event => {
-          event.preventDefault();
-          void action.run(give);
-        }}
-      >
-        <input
-          type="password"
-          className="jp-mod-styled"
-          autoComplete="off"
-          aria-label={data.prompt ?? trans.__('Secret')}
-          placeholder={data.prompt ?? trans.__('Secret')}
-          value={value}
-          onChange={event => setValue(event.target.value)}
-        />
-        <button className="jp-mod-styled jp-mod-accept" disabled={action.busy || !value}>
-          {trans.__('Unlock')}
-        </button>
-        <Problem problem={action.problem} />
-      </form>
-    );
-  }
-  return null;
 }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 
 import { CodecastError } from '../connection/api';
+import { initial } from '../model/state';
 import { button, FakeServer, find, show, type } from '../ui/testing';
 import { CodecastPanel } from './panel';
 
@@ -100,4 +101,53 @@ it('does not go on showing what was told before the socket was lost', async () =
   await shows('asking the CLIs');
   server.reconnect();
   await vi.waitFor(() => expect(panel.node.textContent).not.toContain('asking the CLIs'));
+});
+
+it('shows who needs somebody first, filters, and groups as one likes', async () => {
+  const asks: any = { ...initial(), status: 'waiting', requests: { r: { title: 'Write a.py' } } };
+  server.machine({ name: 'gpu', state: 'online', sessions: 2 });
+  server.session('calm-otter', 'gpu', { state: { ...initial(), status: 'idle' } });
+  server.session('bold-lynx', 'gpu', { state: asks, cwd: '/data' });
+  await shows('Write a.py');
+  const needs = await find(panel, '.jp-Codecast-needs');
+  expect(needs.textContent).toContain('bold-lynx');
+  expect(needs.textContent).not.toContain('calm-otter');
+  const names = () =>
+    [...panel.node.querySelectorAll('.jp-Codecast-machines .jp-Codecast-rowName')].map(
+      ({ textContent }) => textContent
+    );
+  expect(names()).toEqual(['gpu', 'bold-lynx', 'calm-otter']);
+  const filter = await find<HTMLInputElement>(panel, 'input[type="search"]');
+  type(filter, 'otter');
+  await vi.waitFor(() => expect(names()).toEqual(['gpu', 'calm-otter']));
+  type(filter, 'nobody');
+  await shows('No session fits.');
+  type(filter, '');
+  const grouping = await find<HTMLSelectElement>(panel, '.jp-Codecast-filter select');
+  grouping.value = 'directory';
+  grouping.dispatchEvent(new Event('change', { bubbles: true }));
+  await vi.waitFor(() => {
+    const heads = [...panel.node.querySelectorAll('.jp-Codecast-group')];
+    expect(heads.map(head => head.getAttribute('data-group'))).toEqual(['gpu:/data', 'gpu:/work']);
+  });
+  window.localStorage.clear();
+});
+
+it('shows GPUs, hardware and CLIs of a machine that is connected', async () => {
+  const gpu = { name: 'NVIDIA H100 PCIe', memory_used: 40e9, memory_total: 80e9, utilization: 97 };
+  server.api.machineInfo.mockResolvedValue({
+    gpus: [gpu, { ...gpu, memory_used: 0, utilization: 0 }],
+    cpus: 64,
+    load: [3.2, 1, 1]
+  });
+  server.machine({ name: 'gpu', state: 'online', latency_ms: 12.4, host: 'gpu.example.org' });
+  await shows('2 × H100 · 1 busy · 40 GB of 160 GB');
+  await shows('12 ms');
+  const meters = [...panel.node.querySelectorAll('[role="meter"]')];
+  expect(meters.map(meter => meter.getAttribute('aria-valuenow'))).toEqual(['50', '0']);
+  expect(meters[0].getAttribute('aria-label')).toContain('97 %');
+  (await find(panel, '.jp-Codecast-machineName')).click();
+  await shows('load 3.2 of 64 processors');
+  await shows('claude 2.1');
+  expect(panel.node.textContent).not.toContain('codex');
 });

@@ -3,66 +3,83 @@ import React from 'react';
 
 import { CommandIDs } from '../commands';
 import { ISession } from '../connection/types';
+import { statusOf } from '../model/hub';
+import { ago } from '../ui/ago';
 import { useCodecast } from '../ui/context';
 import { cost, shortPath, statusWord } from '../ui/words';
 
 /** A session in the panel; a click opens it. */
-export function SessionRow(props: { session: ISession; showRequest?: boolean }): JSX.Element {
-  const { session, showRequest } = props;
+export function SessionRow(props: {
+  session: ISession;
+  showRequest?: boolean;
+  /** Whether no head above tells the machine. */
+  showMachine?: boolean;
+}): JSX.Element {
+  const { session, showRequest, showMachine } = props;
   const { codecast, commands, trans } = useCodecast();
   const { state } = session;
-  const status = session.delivery === 'failed' ? 'failed' : state.status;
-  const open = () => void commands.execute(CommandIDs.openSession, { id: session.id });
+  const status = statusOf(session);
   const request = Object.values(state.requests)[0];
   const place = shortPath(session.cwd, codecast.hub.machines.get(session.machine));
-  const words = [
+  const about = state.title || place;
+  const facts = [
     statusWord(status, trans),
     status === 'starting' ? codecast.hub.doing(session.machine, session.id) : '',
     session.link === 'offline' ? trans.__('offline') : '',
+    ago(state.updated || session.created, trans),
     cost(state.cost_usd)
   ].filter(Boolean);
+  const asks = showRequest && request;
   return (
-    <div
-      className="jp-Codecast-row"
-      data-session={session.id}
-      data-status={status}
-      role="button"
-      tabIndex={0}
-      title={`${session.cli} · ${session.machine}:${session.cwd}`}
-      onClick={open}
-      onKeyDown={event => {
-        if (event.key === 'Enter' || event.key === ' ') {
-          event.preventDefault();
-          open();
-        }
-      }}
-    >
-      <span className="jp-Codecast-dot" data-status={status} />
-      <span className="jp-Codecast-rowText">
-        <span className="jp-Codecast-rowName">
-          {session.name}
-          <span className="jp-Codecast-tag">{session.cli}</span>
+    <li className="jp-Codecast-row" data-session={session.id} data-status={status}>
+      <button
+        className="jp-Codecast-rowMain"
+        title={`${session.cli} · ${session.machine}:${session.cwd}`}
+        onClick={() => void commands.execute(CommandIDs.openSession, { id: session.id })}
+      >
+        <span className="jp-Codecast-dot" data-status={status} />
+        <span className="jp-Codecast-rowText">
+          <span className="jp-Codecast-rowHead">
+            <span className="jp-Codecast-rowName">{session.name}</span>
+            <span className="jp-Codecast-tag">{session.cli}</span>
+            {(showMachine || showRequest) && (
+              <span className="jp-Codecast-tag jp-mod-machine">{session.machine}</span>
+            )}
+          </span>
+          <small className={asks ? 'jp-Codecast-asks' : undefined}>
+            {asks ? request.title : about}
+          </small>
+          <small className="jp-Codecast-facts">{facts.join(' · ')}</small>
+          {session.error && <small className="jp-mod-error">{session.error.message}</small>}
         </span>
-        <small>
-          {showRequest && request
-            ? request.title
-            : `${words.join(' · ')} — ${state.title ?? place}`}
-        </small>
-        {session.error && <small className="jp-mod-error">{session.error.message}</small>}
-      </span>
+      </button>
       {!showRequest && (
         <button
           className="jp-Codecast-icon jp-Codecast-remove"
           title={trans.__('Remove session…')}
           aria-label={trans.__('Remove %1…', session.name)}
-          onClick={event => {
-            event.stopPropagation();
-            void commands.execute(CommandIDs.removeSession, { id: session.id });
-          }}
+          onClick={() => void commands.execute(CommandIDs.removeSession, { id: session.id })}
         >
           <closeIcon.react tag="span" />
         </button>
       )}
-    </div>
+    </li>
+  );
+}
+
+/** Rows, as a list for who hears the page. */
+export function SessionRows(props: {
+  sessions: ISession[];
+  label: string;
+  showRequest?: boolean;
+  showMachine?: boolean;
+}): JSX.Element {
+  const { sessions, label, ...how } = props;
+  return (
+    <ul className="jp-Codecast-rows" aria-label={label}>
+      {sessions.map(session => (
+        <SessionRow key={session.id} session={session} {...how} />
+      ))}
+    </ul>
   );
 }

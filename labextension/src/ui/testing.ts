@@ -31,6 +31,15 @@ export class FakeServer {
       id,
       content
     })),
+    start: vi.fn(async (session: any): Promise<any> => ({ ...session, state: initial() })),
+    clis: vi.fn(async (_machine: string): Promise<any[]> => [
+      { cli: 'claude', name: 'Claude Code', found: true, version: '2.1' },
+      { cli: 'codex', name: 'Codex', found: false }
+    ]),
+    putMachine: vi.fn(async (name: string, _settings: object) => ({ name })),
+    machineInfo: vi.fn(async (_machine: string): Promise<any> => ({})),
+    doctor: vi.fn(async (machine: string): Promise<any> => ({ machine, checks: [] })),
+    conversations: vi.fn(async (_machine: string, _query?: string): Promise<any[]> => []),
     change: vi.fn(async (id: string, _change: object) => ({ id })),
     answer: vi.fn(async (_session: string, request: string, _answer: object) => ({ request })),
     requests: vi.fn(async (_session: string): Promise<object[]> => []),

@@ -1,0 +1,123 @@
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { CodecastError } from '../connection/api';
+import { IChange, IChanges, IDifference } from '../connection/types';
+import { HubModel } from '../model/hub';
+import { IProblem } from '../model/events.gen';
+
+interface IChangesApi {
+  changes(session: string): Promise<IChanges>;
+  diff(session: string, path: string, from?: string): Promise<IDifference>;
+}
+
+/** What changed in a session's directory, looked at again after each of its turns. */
+export class ChangesModel implements IDisposable {
+  constructor(
+    readonly session: string,
+    private _hub: HubModel,
+    private _api: IChangesApi
+  ) {
+    this._turns = this._turnsNow();
+    _hub.changed.connect(this._onHub, this);
+    void this.refresh();
+  }
+
+  changes: IChanges | null = null;
+  problem: IProblem | null = null;
+  isLooking = false;
+  /** The path of the file whose difference is shown. */
+  chosen: string | null = null;
+  difference: IDifference | null = null;
+  diffProblem: IProblem | null = null;
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._hub.changed.disconnect(this._onHub, this);
+      Signal.clearData(this);
+    }
+  }
+
+  /** Ask again; what is shown stays until the answer. */
+  async refresh(): Promise<void> {
+    const number = ++this._number;
+    this.isLooking = true;
+    this._changed.emit();
+    let changes = this.changes;
+    let problem: IProblem | null = null;
+    try {
+      changes = await this._api.changes(this.session);
+    } catch (error) {
+      problem = CodecastError.problem(error);
+    }
+    if (number !== this._number || this._isDisposed) {
+      return;
+    }
+    this.isLooking = false;
+    this.changes = changes;
+    this.problem = problem;
+    const files = changes?.files ?? [];
+    const again = files.find(({ path }) => path === this.chosen) ?? files[0];
+    if (again) {
+      void this.choose(again);
+    } else {
+      this.chosen = this.difference = this.diffProblem = null;
+    }
+    this._changed.emit();
+  }
+
+  /** Show how a file differs. */
+  async choose(file: IChange): Promise<void> {
+    if (this.chosen !== file.path) {
+      this.difference = null;
+    }
+    this.chosen = file.path;
+    this.diffProblem = null;
+    this._changed.emit();
+    let difference: IDifference | null = null;
+    let problem: IProblem | null = null;
+    try {
+      difference = await this._api.diff(this.session, file.path, file.from);
+    } catch (error) {
+      problem = CodecastError.problem(error);
+    }
+    if (this.chosen === file.path && !this._isDisposed) {
+      this.difference = difference;
+      this.diffProblem = problem;
+      this._changed.emit();
+    }
+  }
+
+  private _onHub(): void {
+    const turns = this._turnsNow();
+    if (turns !== this._turns) {
+      this._turns = turns;
+      void this.refresh();
+    }
+  }
+
+  private _turnsNow(): string {
+    const state = this._hub.sessions.get(this.session)?.state;
+    return `${state?.turns ?? 0} ${state?.turn === null}`;
+  }
+
+  private _turns: string;
+  private _number = 0;
+  private _changed = new Signal<this, void>(this);
+  private _isDisposed = false;
+}
+
+/** The part of a diff that shows lines, without git's head. */
+export function bodyOf(diff: string): string {
+  const start = diff.startsWith('@@') ? 0 : diff.indexOf('\n@@') + 1;
+  return start > 0 || diff.startsWith('@@') ? diff.slice(start) : '';
+}

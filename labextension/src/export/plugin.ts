@@ -1,0 +1,65 @@
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { CommandIDs } from '../commands';
+import { ICodecast } from '../connection/tokens';
+import { attempt, SESSION_ARGS, targetOf } from '../ui/front';
+
+/** A session's transcript as a file beside one's notebooks. */
+export const exportPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'codecast-jupyter:export',
+  description: "Writes a session's transcript to a notebook or to Markdown.",
+  autoStart: true,
+  requires: [ICodecast],
+  optional: [ICommandPalette, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    codecast: ICodecast,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ) => {
+    const { commands } = app;
+    const { contents } = app.serviceManager;
+    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
+
+    /** The first name that nothing has: what is there is never written over. */
+    const freeName = async (stem: string, ending: string): Promise<string> => {
+      const { content } = await contents.get('');
+      const taken = new Set((content as { name: string }[]).map(({ name }) => name));
+      let name = `${stem}.${ending}`;
+      for (let number = 1; taken.has(name); number += 1) {
+        name = `${stem}-${number}.${ending}`;
+      }
+      return name;
+    };
+
+    const save = async (session: string, ending: 'ipynb' | 'md'): Promise<void> => {
+      const text = await codecast.api.exported(session, ending);
+      const stem = codecast.hub.sessions.get(session)?.name ?? session;
+      const path = await freeName(stem, ending);
+      await contents.save(
+        path,
+        ending === 'ipynb'
+          ? { type: 'notebook', format: 'json', content: JSON.parse(text) }
+          : { type: 'file', format: 'text', content: text }
+      );
+      Notification.success(trans.__('The transcript is %1 now.', path), { autoClose: 5000 });
+      await commands.execute('docmanager:open', { path });
+    };
+
+    const category = trans.__('Codecast');
+    for (const [command, ending, label] of [
+      [CommandIDs.exportNotebook, 'ipynb', trans.__('Export the Transcript as a Notebook')],
+      [CommandIDs.exportMarkdown, 'md', trans.__('Export the Transcript as Markdown')]
+    ] as const) {
+      commands.addCommand(command, {
+        label,
+        describedBy: SESSION_ARGS,
+        isEnabled: args => !!targetOf(app, args),
+        execute: args => attempt(() => save(targetOf(app, args)!, ending))
+      });
+      palette?.addItem({ command, category });
+    }
+  }
+};

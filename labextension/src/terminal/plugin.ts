@@ -1,0 +1,122 @@
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { IThemeManager } from '@jupyterlab/apputils';
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection, TerminalManager } from '@jupyterlab/services';
+import { Terminal } from '@jupyterlab/terminal';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { terminalIcon } from '@jupyterlab/ui-components';
+
+import { CommandIDs } from '../commands';
+import { ICodecast } from '../connection/tokens';
+import { ITerminal } from '../connection/types';
+import { attempt, targetOf } from '../ui/front';
+
+const BASE = 'api/codecast/v1';
+
+/** Terminals on machines, shown by JupyterLab's own widget. */
+export const terminalPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'codecast-jupyter:terminal',
+  description: 'Opens terminals on machines, in the directories of sessions.',
+  autoStart: true,
+  requires: [ICodecast],
+  optional: [ILayoutRestorer, ICommandPalette, ITranslator, IThemeManager],
+  activate: (
+    app: JupyterFrontEnd,
+    codecast: ICodecast,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null,
+    themes: IThemeManager | null
+  ) => {
+    const { commands, shell } = app;
+    const { api, hub } = codecast;
+    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
+    const tracker = new WidgetTracker<MainAreaWidget<Terminal>>({
+      namespace: 'codecast-terminal'
+    });
+    let manager: TerminalManager | null = null; // it asks the server from time to time
+
+    const show = (opened: ITerminal) => {
+      manager ??= new TerminalManager({ serverSettings: settingsFor(api.settings) });
+      const session = manager.connectTo({ model: { name: opened.name } });
+      const content = new Terminal(session, { theme: 'inherit' }, translator ?? undefined);
+      const widget = new MainAreaWidget({ content });
+      widget.id = `codecast-terminal-${opened.name}`;
+      widget.node.dataset.codecastSession = opened.session ?? '';
+      const about = hub.sessions.get(opened.session ?? '')?.name ?? opened.machine;
+      content.title.label = trans.__('%1: terminal', about);
+      content.title.caption = `${opened.machine}:${opened.cwd}`;
+      content.title.icon = terminalIcon;
+      widget.title.closable = true;
+      // what a person closes is over; what a reload takes down comes back
+      content.disposed.connect(() => {
+        if (!session.isDisposed && !isLeaving) {
+          void session.shutdown().catch(() => undefined);
+        }
+      });
+      session.disposed.connect(() => widget.dispose());
+      shell.add(widget, 'main', { type: 'Terminal' });
+      void tracker.add(widget);
+      shell.activateById(widget.id);
+      return widget;
+    };
+    let isLeaving = false;
+    window.addEventListener('pagehide', () => {
+      isLeaving = true;
+    });
+    themes?.themeChanged.connect(() =>
+      tracker.forEach(({ content }) => content.setOption('theme', 'inherit'))
+    );
+
+    commands.addCommand(CommandIDs.openTerminal, {
+      label: trans.__('Open a Terminal on the Machine'),
+      caption: trans.__("In the session's directory"),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            id: { type: 'string', description: 'The session in whose directory it begins' },
+            machine: { type: 'string', description: 'Else the machine' },
+            name: { type: 'string', description: 'Else an open terminal, to show again' }
+          }
+        }
+      },
+      execute: async args => {
+        if (typeof args.name === 'string') {
+          const { name } = args;
+          // it may have ended meanwhile: then there is nothing to restore
+          const opened = await api.terminal(name).catch(() => null);
+          return opened ? show(opened) : undefined;
+        }
+        const session = typeof args.machine === 'string' ? undefined : targetOf(app, args);
+        const machine = typeof args.machine === 'string' ? args.machine : 'local';
+        const where = session ? { session } : { machine };
+        await attempt(async () => show(await api.openTerminal(where)));
+        return undefined;
+      }
+    });
+    palette?.addItem({ command: CommandIDs.openTerminal, category: trans.__('Codecast') });
+    void restorer?.restore(tracker, {
+      command: CommandIDs.openTerminal,
+      args: ({ content }) => ({ name: content.session.name }),
+      name: ({ content }) => content.session.name
+    });
+  }
+};
+
+/** Lab's terminals, spoken to below our own API. */
+function settingsFor(settings: ServerConnection.ISettings): ServerConnection.ISettings {
+  return ServerConnection.makeSettings({
+    ...settings,
+    baseUrl: URLExt.join(settings.baseUrl, BASE),
+    wsUrl: URLExt.join(settings.wsUrl, BASE),
+    fetch: (input, init) => {
+      const asked = new settings.Request(input, init);
+      const url = new URL(asked.url);
+      url.pathname = url.pathname.replace(`${BASE}/api/terminals`, `${BASE}/terminals`);
+      url.search = ''; // a number against caches, which ours refuses
+      return settings.fetch(new settings.Request(url.href, asked));
+    }
+  });
+}

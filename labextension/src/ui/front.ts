@@ -1,0 +1,44 @@
+import { JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { Widget } from '@lumino/widgets';
+
+import { CodecastError } from '../connection/api';
+
+/** The session that a widget of ours is about: its view, its terminal, its changes. */
+export function sessionOf(widget: Widget | null): string | undefined {
+  const view = /^codecast-session-(.+)$/.exec(widget?.id ?? '');
+  return view?.[1] ?? (widget?.node.dataset.codecastSession || undefined);
+}
+
+/** The session that a command is about: the one named, else the one in front. */
+export function targetOf(app: JupyterFrontEnd, args: { id?: unknown }): string | undefined {
+  return typeof args.id === 'string' ? args.id : sessionOf(app.shell.currentWidget);
+}
+
+/** Run it; a failure is told, for a command has no place of its own to show it. */
+export async function attempt(action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    const { message, hint } = CodecastError.problem(error);
+    Notification.error(hint ? `${message} ${hint}` : message, { autoClose: false });
+  }
+}
+
+/** The arguments of commands about one session. */
+export const SESSION_ARGS = {
+  args: {
+    type: 'object' as const,
+    properties: { id: { type: 'string' as const, description: 'The id of the session' } }
+  }
+};
+
+/** The arguments of commands about one machine. */
+export const MACHINE_ARGS = {
+  args: {
+    type: 'object' as const,
+    properties: { machine: { type: 'string' as const, description: 'The name of the machine' } }
+  }
+};
+
+export const NO_ARGS = { args: { type: 'object' as const, properties: {} } };
