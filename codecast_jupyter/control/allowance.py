@@ -2,21 +2,26 @@
 
 Work in the loop's thread is sooner done, and it holds up everything else meanwhile. So it may
 take SHARE of the time, at most BURST in one go, and none for PENALTY after a single piece
-took TOO_LONG: a disk that is slow once may be slow again.
+waited TOO_LONG for a disk: one that is slow once may be slow again. Time in which the kernel
+let others run (a busy computer) is nobody's fault here.
 """
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import time
+from collections.abc import Iterator
 
 SHARE = 0.3
 BURST = 0.003  # seconds
 TOO_LONG = 0.005
 PENALTY = 0.25
+WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
 class Allowance:
-    """True while there is time left; every piece of work is told by `spend`."""
+    """True while there is time left; work is done inside `spending`."""
 
     def __init__(self) -> None:
         self._left = BURST
@@ -29,8 +34,20 @@ class Allowance:
             self._since = now
         return self._left > 0
 
-    def spend(self, seconds: float) -> None:
-        self._left -= seconds
-        if seconds > TOO_LONG:
-            self._left = 0.0
-            self._since = time.perf_counter() + PENALTY
+    @contextlib.contextmanager
+    def spending(self) -> Iterator[None]:
+        begin, cpu, waits = time.perf_counter(), time.thread_time(), _waits()
+        try:
+            yield
+        finally:
+            passed = time.perf_counter() - begin
+            waited = _waits() > waits  # of its own will, which is the disk's
+            self._left -= passed if waited else time.thread_time() - cpu
+            if waited and passed > TOO_LONG:
+                self._left = 0.0
+                self._since = time.perf_counter() + PENALTY
+
+
+def _waits() -> int:
+    """How often this thread has waited for something."""
+    return resource.getrusage(WHO).ru_nvcsw

@@ -22,6 +22,7 @@ import sqlite3
 import time as clock
 import zlib
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from codecast_agent.protocol import records
@@ -80,7 +81,9 @@ class Diverged(Exception):
 
 LIFE = frozenset({"session_state", "request_opened", "request_resolved", "request_withdrawn"})
 _NAMES: dict[bytes, str] = {}  # how an event begins -> its type
+MANY = 50  # rows of one INSERT: a third less time than one by one
 INSERT = "INSERT INTO events (session, seq, time, type, body) VALUES (?, ?, ?, ?, ?)"
+INSERT_MANY = INSERT + ", (?, ?, ?, ?, ?)" * (MANY - 1)
 
 
 class Ingest:
@@ -280,7 +283,7 @@ class _Step:
     def store(self) -> Taken:
         if not self.rows:
             return Taken(self.cursor, [], False, [], [])
-        self.db.executemany(INSERT, self.rows)
+        self._insert()
         if self.folded:
             self.version += 1
         self.db.execute(
@@ -303,6 +306,14 @@ class _Step:
         return Taken(
             self.cursor, self.rows, self.folded, list(self.prompts), self.happened, self.parted
         )
+
+    def _insert(self) -> None:
+        rows = self.rows
+        single = len(rows) - len(rows) % MANY
+        for start in range(0, single, MANY):
+            values = list(chain.from_iterable(rows[start : start + MANY]))
+            self.db.execute(INSERT_MANY, values)
+        self.db.executemany(INSERT, rows[single:])
 
 
 def _name(head: bytes) -> str:

@@ -21,7 +21,6 @@ import contextlib
 import queue
 import sqlite3
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -111,24 +110,26 @@ class Store:
             raise NotNow
         if not self._using.acquire(blocking=False):
             raise NotNow
-        begin = time.perf_counter()
         try:
-            self._set("quick")
-            connection = self._writer
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:  # another hub writes
-                raise NotNow from None
-            try:
-                value = job(connection)
-                connection.execute("COMMIT")
-                return value
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+            with self._allowance.spending():
+                return self._quickly(job)
         finally:
             self._using.release()
-            self._allowance.spend(time.perf_counter() - begin)
+
+    def _quickly(self, job: Job[T]) -> T:
+        connection = self._writer
+        self._set("quick")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:  # another hub writes
+            raise NotNow from None
+        try:
+            value = job(connection)
+            connection.execute("COMMIT")
+            return value
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     async def read(self, job: Job[T]) -> T:
         """Run `job` on a reader's connection, in a thread of its own."""
