@@ -80,6 +80,7 @@ class Bot:
         self._clients: dict[str, AsyncClient] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._told: dict[str, float] = {}
+        self._taking: dict[Place, asyncio.Task[Any]] = {}  # places of before the start
         self.handling = Handling(self)
         self.answering = Answering(self)
 
@@ -113,7 +114,8 @@ class Bot:
         self.problem = ""
         account = self.adapter.account
         for route in self.store.routes(self.adapter.name, account):
-            self.spawn(self._take_up(route.place, route.session, route.style))
+            work = self._take_up(route.place, route.session, route.style)
+            self._taking[route.place] = self.spawn(work)
         for place in self.store.reply_places(self.adapter.name, account):
             self.outbox(place)
         self.spawn(self._publish())
@@ -163,11 +165,12 @@ class Bot:
         self.conversations.clear()
         self._outboxes.clear()
 
-    def spawn(self, work: Any) -> None:
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
         """Run it beside everything else until the bot ends."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -276,6 +279,9 @@ class Bot:
     # -- what comes in
 
     async def _handle(self, event: Event, begun: bool) -> None:
+        taking = self._taking.get(event.place)
+        if taking is not None and not taking.done():
+            await asyncio.wait({taking}, timeout=1.0 if isinstance(event, ActionIn) else None)
         try:
             if isinstance(event, ActionIn):
                 await self.answering.press(event)

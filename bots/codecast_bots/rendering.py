@@ -148,8 +148,10 @@ _MARKS = {"completed": "✓", "failed": "✗"}
 
 
 def _tools(block: Block, style: Style, limits: Limits, now: float, last: bool) -> list[Desired]:
-    calls, done = block["calls"], bool(block["done"])
-    id = block["id"]
+    calls = [call for call in block["calls"] if not call.get("asked")]
+    id, done = block["id"], bool(block["done"])
+    if not calls:
+        return []
     if style.tool_display == "timer":
         end = max((c["ended"] or now or c["began"]) for c in calls)
         spent = duration(max(0.0, end - calls[0]["began"]))
@@ -195,7 +197,8 @@ def _line(call: Json) -> str:
 def _request(view: View, block: Block, style: Style, limits: Limits, picks: Picks) -> list[Desired]:
     data, id = block["request"], block["id"]
     where = " on ".join(part for part in (style.session, style.machine) if part)
-    body = md.request(data) + (f"\n\n*{md.esc(where)}*" if where else "")
+    body = md.request(_decided(data) if block["done"] else data)
+    body += f"\n\n*{md.esc(where)}*" if where else ""
     outcome = ""
     buttons: tuple[Control, ...] = ()
     if "resolution" in block:
@@ -233,6 +236,12 @@ def _request(view: View, block: Block, style: Style, limits: Limits, picks: Pick
         made = Desired(f"{id}/{number}", id, out, final=bool(block["done"]))
         found.append(replace(made, attachments=files) if last else made)
     return found
+
+
+def _decided(data: Json) -> Json:
+    """Without the choices that nobody has any more."""
+    asked = [{**question, "options": []} for question in data.get("questions") or []]
+    return {**data, "options": [], "questions": asked}
 
 
 def _chosen(data: Json, picks: Picks) -> str:

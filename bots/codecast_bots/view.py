@@ -31,7 +31,7 @@ class View:
 
     - prompt: text, by, where
     - text: message, text
-    - tools: calls [{call, label, status, began, ended, parent}]
+    - tools: calls [{call, label, status, began, ended, parent, asked}]
     - plan: entries
     - request: request (the event's fields), resolution or withdrawn
     - note: level, text
@@ -180,6 +180,9 @@ class View:
     def _on_request_opened(self, event: Json) -> None:
         if self._open("request", "number", str(event.get("request"))) is None:
             fields = {k: v for k, v in event.items() if k not in ("raw", "type", "time")}
+            for block in self.blocks:
+                for call in block.get("calls", ()):  # the request shows it already
+                    call["asked"] = call.get("asked") or call["call"] == event.get("call")
             self._add("request", event, number=str(event.get("request")), request=fields)
 
     def _on_request_resolved(self, event: Json) -> None:

@@ -21,6 +21,7 @@ from ..words import (
     UNFINISHED,
     age,
     budget_words,
+    cli_help,
     dollars,
     duration,
     gpu_words,
@@ -265,11 +266,9 @@ def request(data: Json) -> str:
     lines = []
     for number, option in enumerate(options, 1):
         key = letter(option, options)
-        rule = f", allows from now on {code(option['rule'])}" if option.get("rule") else ""
-        lines.append(
-            f"{number}. {esc(option.get('label') or '')}"
-            + (f" ({key}{rule})" if key or rule else "")
-        )
+        rule = f"allows from now on {code(option['rule'])}" if option.get("rule") else ""
+        more = ", ".join(part for part in (key, rule) if part)
+        lines.append(f"{number}. {esc(option.get('label') or '')}" + (f" ({more})" if more else ""))
     if lines:
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
@@ -335,7 +334,7 @@ def clis(result: r.Clis) -> str:
             f"**{esc(c.get('cli') or '')}**",
             esc(c.get("version") or "") if c.get("found") else "not found",
             _LOGIN.get(c.get("logged_in"), ""),
-            esc(c.get("note") or (c.get("install") if not c.get("found") else "") or ""),
+            esc(cli_help(c)),
         ]
         for c in result.clis
     ]

@@ -279,7 +279,7 @@ class TelegramServer:
             self._arrived.clear()
             try:
                 await asyncio.wait_for(self._arrived.wait(), deadline - time.monotonic())
-            except asyncio.TimeoutError:
+            except (asyncio.TimeoutError, asyncio.CancelledError):
                 break
             if self._poller is not mine:
                 raise Refused(
