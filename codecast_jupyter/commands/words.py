@@ -91,6 +91,14 @@ def one_line(text: Any, width: int = 0) -> str:
     return value if not width or len(value) <= width else value[: width - 1] + "…"
 
 
+def cli_help(cli: Mapping[str, Any]) -> str:
+    """What is to be done about a CLI on a machine: install it, log in, what its note says."""
+    if not cli.get("found"):
+        return f"install: {cli['install']}" if cli.get("install") else ""
+    login = cli.get("login_hint") if cli.get("logged_in") is False else ""
+    return " ".join(str(part) for part in (login, cli.get("note")) if part)
+
+
 def dollars(amount: Any) -> str:
     """`$0.0123`, `$4.20`; empty for nothing."""
     if not isinstance(amount, (int, float)) or not amount:

@@ -12,6 +12,7 @@ from .. import results as r
 from ..words import (
     UNFINISHED,
     age,
+    cli_help,
     duration,
     gpu_words,
     load_words,
@@ -150,17 +151,14 @@ def clis(result: r.Clis) -> RenderableType:
     for c in result.clis:
         if c.get("found"):
             login = _LOGIN.get(c.get("logged_in"), "")
-            note = c.get("note") or (
-                (c.get("login_hint") or "") if c.get("logged_in") is False else ""
-            )
             made.add_row(
                 Text(safe(c.get("cli")), "bold"),
                 safe(c.get("version") or ""),
                 login,
-                safe(note or ""),
+                safe(cli_help(c)),
             )
         else:
-            hint = f"not found; install: {c['install']}" if c.get("install") else "not found"
+            hint = "; ".join(part for part in ("not found", cli_help(c)) if part)
             made.add_row(Text(safe(c.get("cli")), "dim"), "", "", Text(safe(hint), "dim"))
     return made
 
