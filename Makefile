@@ -4,7 +4,10 @@ BIN := .venv/bin
 TOOLS := tests/tools
 CHECK ?=
 ARGS ?=
-ROUNDS ?= 10
+PROMPTS ?= 100000
+SEED ?= 1
+ROUNDS ?=
+EVERY ?=
 LATEST ?=
 
 export PIP_ROOT_USER_ACTION := ignore
@@ -35,9 +38,9 @@ format: prepare-lint ## Format Python and TypeScript in place
 bench: prepare ## Measure latency, throughput, start and memory against plain ssh
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: prepare ## Kill processes and cut links, over and over (ROUNDS=10), until something fails
-	@for round in $$(seq $(ROUNDS)); do echo "==> round $$round of $(ROUNDS)"; \
-	  $(BIN)/python -m pytest -q -x tests/faults tests/e2e tests/control/test_delivery.py $(ARGS) || exit 1; done
+soak: prepare ## Everything breaks, by a seed: PROMPTS=100000 SEED=1 ROUNDS=100 EVERY=10; results go to docs/reliability.md
+	$(BIN)/python -m tests.faults.harness --prompts $(PROMPTS) --seed $(SEED) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVERY),--every $(EVERY)) $(ARGS)
 
 wheel: ## Build sdist and wheel into dist/
 	@$(PYTHON) $(TOOLS)/prepare.py demo

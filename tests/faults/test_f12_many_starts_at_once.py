@@ -1,4 +1,5 @@
-"""F12: 24 sessions dispatched at once: 24 start, and each answers its own prompt."""
+"""F12: 24 sessions dispatched at once to one machine, and 200 to ten: all start, and each answers
+its own prompt."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from pathlib import Path
 from tests.fixtures.live import Talk, of_session
 from tests.fixtures.transcripts import assert_whole, text_of
 from tests.fixtures.world import World
+
+from .harness import crowd
 
 HOW_MANY = 24
 
@@ -48,3 +51,15 @@ def test_24_dispatches_at_once(world: World, project: Path) -> None:
     assert len(names) >= HOW_MANY
     assert len(world.ground.supervisors()) == HOW_MANY
     assert all(len(of_session(talk.id)) == 1 for talk in talks.values())
+
+
+def test_200_dispatches_at_once_over_10_machines(tmp_path: Path) -> None:
+    with crowd.place(tmp_path, 10) as world:
+        started = crowd.dispatch(world, 200)
+        crowd.check(started)
+        sessions = world.api.get("/sessions")
+        assert len(sessions) == 200
+        by_machine = dict.fromkeys(world.hosts, 0)
+        for session in sessions:
+            by_machine[session["machine"]] += 1
+        assert set(by_machine.values()) == {20}
