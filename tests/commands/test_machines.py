@@ -55,3 +55,25 @@ async def test_list_without_gpus_has_no_column_for_them() -> None:
     client = FakeClient()
     client.machine_states["local"] = "online"
     assert "GPUS" not in shown(await run(client, "machines"))
+
+
+def test_every_surface_says_how_to_install_a_cli_and_how_to_log_in() -> None:
+    result = r.Clis(
+        "gpu-1",
+        [
+            {"cli": "codex", "found": False, "install": "npm install -g codex"},
+            {
+                "cli": "claude",
+                "found": True,
+                "version": "2.1.329",
+                "logged_in": False,
+                "login_hint": "Run claude and type /login.",
+                "note": "Not on the PATH.",
+            },
+            {"cli": "gemini", "found": True, "logged_in": True, "login_hint": "Not needed."},
+        ],
+    )
+    told = shown(result) + markdown.render(result).replace("\\", "")
+    for words in ("npm install -g codex", "type /login.", "Not on the PATH."):
+        assert told.count(words) == 2, told
+    assert "Not needed." not in told

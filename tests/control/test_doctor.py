@@ -209,3 +209,14 @@ async def test_machine_that_ends_what_goes_on_says_what_to_do() -> None:
     checks = {check.name: check for check in await doctor._host(told)}  # type: ignore[arg-type]
     assert checks["processes"].status == "warning"
     assert "loginctl enable-linger" in checks["processes"].hint
+
+
+def test_a_cli_without_a_login_is_told_with_its_path_and_what_logs_it_in() -> None:
+    claude = {"cli": "claude", "name": "Claude Code", "found": True, "path": "/opt/claude"}
+    codex = {"cli": "codex", "name": "Codex", "found": False, "install": "npm install -g codex"}
+    told = {**claude, "version": "2.1.0", "logged_in": False, "login_hint": "Type /login."}
+    checks = {check.name: check for check in doctor._clis([told, codex])}
+    assert checks["cli claude"].status == "warning"
+    assert checks["cli claude"].message == "Claude Code 2.1.0 at /opt/claude, is not logged in."
+    assert checks["cli claude"].hint == "Type /login."
+    assert "Codex: npm install -g codex" in checks["clis"].detail
