@@ -100,6 +100,7 @@ MACHINE = positional("machine", "a machine: see `codecast machines`", complete="
 
 def _collect() -> tuple[Command, ...]:
     from . import (
+        bots,
         conversations,
         export,
         files,
@@ -122,6 +123,7 @@ def _collect() -> tuple[Command, ...]:
         *requests.COMMANDS,
         *machines.COMMANDS,
         *hub.COMMANDS,
+        *bots.COMMANDS,
         *shell.COMMANDS,
     )
 

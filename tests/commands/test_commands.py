@@ -57,6 +57,9 @@ CASES = {
     "dirs": "dirs local ~",
     "search": "search learning rate",
     "health": "health",
+    "bots": None,  # tests/bots
+    "bots check": None,
+    "bots pair": None,
     "server": None,  # tests/commands/test_serving.py
     "server start": None,
     "server stop": None,
