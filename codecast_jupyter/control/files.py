@@ -2,14 +2,15 @@
 
 Which directories are open is said by the session (its own, its attachments) and by codecast.yaml
 (`files: roots`); the machine judges it. `files: rules` say what of that is shown, by pattern and
-size; the first that fits decides. Pieces are small and one is under way at a time on a
-machine, so that events hardly notice.
+size; the first that fits decides. One piece is under way at a time on a machine, and as large
+as comes within a moment (`Stride`), so that events hardly notice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import AsyncGenerator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,8 +24,9 @@ from .rows import Found
 if TYPE_CHECKING:
     from .hub import Hub
 
-PIECE = 256 << 10  # bytes
-GET_LIMIT = 75.0  # seconds for one piece
+PIECE, LARGEST = 256 << 10, 8 << 20  # bytes of a piece, at first and at most
+MOMENT = 0.15  # seconds that a piece may take on its way
+GET_LIMIT = 75.0  # seconds without a sign of a piece
 PATIENCE = 90.0  # seconds for a lost link to come back
 
 
@@ -35,6 +37,20 @@ class Download(NamedTuple):
     size: int
     mtime: float
     pieces: AsyncGenerator[bytes, None]
+
+
+class Stride:
+    """How large the next piece may be: what the line carries in a MOMENT."""
+
+    def __init__(self) -> None:
+        self.size = PIECE
+
+    def took(self, size: int, seconds: float) -> None:
+        """A piece's way."""
+        if seconds > 2 * MOMENT:
+            self.size = max(self.size // 2, PIECE)
+        elif seconds < MOMENT and size >= self.size:
+            self.size = min(self.size * 2, LARGEST)
 
 
 class Files:
@@ -52,7 +68,8 @@ class Files:
         if not path or "\0" in path:
             raise CodecastError("bad_request", "A file is named by its path.")
         found = await self._hub.sessions.find(session)
-        first = await self._get(found, path, 0)
+        stride = Stride()
+        first = await self._get(found, path, 0, stride)
         rule = self.rule(path, first)
         if rule.offer == "never":
             raise CodecastError(
@@ -66,23 +83,24 @@ class Files:
                 f"{path} has {first['size']} bytes; {rule.max_size} are given out.",
                 f"The rule `{rule.pattern}` in {self._hub.config_path} says so.",
             )
-        pieces = self._pieces(found, path, first)
+        pieces = self._pieces(found, path, first, stride)
         return Download(first["path"], first["size"], first["mtime"], pieces)
 
     async def _pieces(
-        self, found: Found, path: str, first: dict[str, Any]
+        self, found: Found, path: str, first: dict[str, Any], stride: Stride
     ) -> AsyncGenerator[bytes, None]:
         """The bytes the file had when it was opened. Raises CodecastError("conflict") when it
         became another one meanwhile."""
         piece, at = first, 0
         while True:
-            data = base64.b64decode(piece["data"])[: first["size"] - at]
+            data = piece["data"][: first["size"] - at]
             if data:
                 yield data
             at += len(data)
             if at >= first["size"]:
                 return
-            piece = await self._get(found, path, at)
+            del data
+            piece = await self._get(found, path, at, stride)
             same = piece["id"] == first["id"]
             grew = piece["size"] > first["size"]  # a log that is written on
             if not same or not piece["data"] or not (piece["mtime"] == first["mtime"] or grew):
@@ -90,19 +108,34 @@ class Files:
                     "conflict", f"{path} was changed while it was read.", "Get it once more."
                 )
 
-    async def _get(self, found: Found, path: str, offset: int) -> dict[str, Any]:
-        params = {"path": path, "offset": offset, "length": PIECE}
-        answer: dict[str, Any] = await self._ask("file/get", found, params)
-        return answer
+    async def _get(self, found: Found, path: str, offset: int, stride: Stride) -> dict[str, Any]:
+        """A piece, its `data` as bytes."""
+        params = self._params(found, {"path": path, "offset": offset, "length": stride.size})
+
+        async def call(link: Any) -> dict[str, Any]:
+            async with self.turn(found.machine):
+                begin = time.monotonic()
+                answer, data = await link.fetch("file/get", params, GET_LIMIT)
+                stride.took(len(data), time.monotonic() - begin)
+                if "data" in answer:  # a relay that does not know of channels
+                    data = base64.b64decode(answer["data"])
+                return {**answer, "data": data}
+
+        piece: dict[str, Any] = await self._hub.sessions.over_link(found.machine, call, PATIENCE)
+        return piece
 
     async def _ask(self, method: str, found: Found, params: dict[str, Any]) -> Any:
-        params = {"session": found.id, "roots": self._hub.machines.config.files.roots, **params}
+        params = self._params(found, params)
 
         async def call(link: Any) -> Any:
             async with self.turn(found.machine):
                 return await link.call(method, params, timeout=GET_LIMIT)
 
         return await self._hub.sessions.over_link(found.machine, call, PATIENCE)
+
+    def _params(self, found: Found, params: dict[str, Any]) -> dict[str, Any]:
+        roots = self._hub.machines.config.files.roots
+        return {"session": found.id, "roots": roots, **params}
 
     async def offered(self, session: str) -> list[dict[str, Any]]:
         """Files the agent named or touched, which exist and may be fetched, the newest first:

@@ -103,13 +103,50 @@ class Link:
             self._pipe.write(wire.request(number, method, params or {}))
             return await asyncio.wait_for(future, timeout)
         except asyncio.TimeoutError:
-            raise CodecastError(
-                "link_lost",
-                f"The machine did not answer `{method}` within {timeout:.0f} seconds.",
-                detail=self._pipe.stderr_tail(),
-            ) from None
+            raise self._late(method, timeout or 0) from None
         finally:
             self._calls.pop(number, None)
+
+    async def fetch(
+        self, method: str, params: dict[str, Any], timeout: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """A call whose answer may come with bytes, as blocks of a channel of its own: `length`
+        of the answer says how many. An older relay answers without. `timeout` is for each step
+        of the way. Raises CodecastError as `call` does.
+        """
+        channel = next(self._channels)
+        parts: list[bytes] = []
+        came = asyncio.Event()
+
+        def take(data: bytes) -> None:
+            parts.append(data)
+            came.set()
+
+        async def more(other: asyncio.Future[Any]) -> None:
+            """Until bytes came, or `other` is done."""
+            waiting = asyncio.ensure_future(came.wait())
+            await asyncio.wait({waiting, other}, timeout=timeout, return_when="FIRST_COMPLETED")
+            waiting.cancel()
+            if self.closed.done():
+                raise self._lost()
+            if not came.is_set() and not other.done():
+                raise self._late(method, timeout)
+            came.clear()
+
+        self._sinks[channel] = take
+        call = asyncio.ensure_future(self.call(method, {**params, "channel": channel}))
+        try:
+            while not call.done():
+                await more(call)
+            answer: dict[str, Any] = call.result()
+            # an answer goes ahead of blocks that wait
+            while sum(map(len, parts)) < int(answer.get("length", 0)):
+                await more(self.closed)
+        finally:
+            self._sinks.pop(channel, None)
+            if not call.done():
+                call.cancel()
+        return answer, b"".join(parts)
 
     async def subscribe(self, session: str, after: int, sink: Sink) -> dict[str, Any]:
         """Have `sink` called with blocks of whole records `> after`, in order, live ones too.
@@ -209,6 +246,13 @@ class Link:
         self._subscribed.clear()
         if self._end_carrier is not None:
             self._end_carrier()
+
+    def _late(self, method: str, timeout: float) -> CodecastError:
+        return CodecastError(
+            "link_lost",
+            f"The machine did not answer `{method}` within {timeout:.0f} seconds.",
+            detail=self._pipe.stderr_tail(),
+        )
 
     def _lost(self) -> CodecastError:
         why = self.closed.result()

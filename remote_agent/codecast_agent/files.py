@@ -5,7 +5,8 @@ piece. What is read is opened first and judged afterwards, by where the descript
 link, however it is moved meanwhile, leads out of the allowed roots. A session's own
 directory but for its attachments, and whatever is no plain file, is nobody's to fetch.
 
-Reading happens in a child, for a network disk may hang; a piece of an attachment is written
+Reading happens in a child, for a network disk may hang: one a piece, or one a stretch of a
+file that is wanted as blocks (`pouring`). A piece of an attachment is written
 in the relay: it lies where the journals lie.
 """
 
@@ -22,19 +23,24 @@ from .attachments import SCHEME, check_name, path_of
 from .helper import Helper
 from .loop import Loop
 from .places import Place
+from .pouring import Pour
 from .protocol.errors import CodecastError
 from .registry import Registry
+from .subscriptions import Outlet
 from .waiter import Waiter
 
 Params = Dict[str, Any]
 PIECE = 256 << 10  # bytes of one call
+STRETCH = 8 << 20  # bytes of one call that come as blocks
 LARGEST = 64 << 20  # bytes of an attachment
 ASKED = 500  # paths of one `file/stat`
 WITHIN = 60.0  # seconds for a disk
 
 
-def methods(loop: Loop, registry: Registry) -> "Dict[str, Callable[[Params, Waiter], None]]":
-    """The `file/*` methods by name."""
+def methods(
+    loop: Loop, registry: Registry, outlet: Outlet
+) -> "Dict[str, Callable[[Params, Waiter], None]]":
+    """The `file/*` methods by name; `outlet` takes the blocks of files."""
 
     def later(call: Callable[[], Any], waiter: Waiter) -> None:
         def done(value: Any, problem: Optional[CodecastError]) -> None:
@@ -47,6 +53,15 @@ def methods(loop: Loop, registry: Registry) -> "Dict[str, Callable[[Params, Wait
 
     def reading(call: Callable[[Place, Params], Any], params: Params, waiter: Waiter) -> None:
         later(partial(call, registry.find(params.get("session")).place, params), waiter)
+
+    def fetch(params: Params, waiter: Waiter) -> None:
+        if params.get("channel") is None:
+            reading(get, params, waiter)
+            return
+        place = registry.find(params.get("session")).place
+        stretch = _whole(params, "offset"), min(_whole(params, "length"), STRETCH)
+        opening = partial(_open_asked, place, params)
+        Pour(loop, outlet, _whole(params, "channel"), opening, stretch, WITHIN, waiter)
 
     def put(params: Params, waiter: Waiter) -> None:
         place = registry.find(params.get("session")).place
@@ -62,7 +77,7 @@ def methods(loop: Loop, registry: Registry) -> "Dict[str, Callable[[Params, Wait
 
     return {
         "file/put": put,
-        "file/get": partial(reading, get),
+        "file/get": fetch,
         "file/stat": partial(reading, find),
     }
 
@@ -179,6 +194,10 @@ def get(place: Place, params: Params) -> Params:
     finally:
         os.close(fd)
     return {**about, "offset": offset, "data": base64.b64encode(data).decode("ascii")}
+
+
+def _open_asked(place: Place, params: Params) -> "tuple[int, Params]":
+    return _open(place, params, resolve(place, params.get("path")))
 
 
 def find(place: Place, params: Params) -> List[Params]:

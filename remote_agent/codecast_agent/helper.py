@@ -6,7 +6,8 @@ Not a thread: forks and threads do not mix, and a child can be killed when it ha
 import json
 import os
 import signal
-from typing import Any, Callable, List, Optional
+from functools import partial
+from typing import Any, Callable, List, Optional, Tuple
 
 from . import system
 from .loop import Loop
@@ -22,17 +23,10 @@ class Helper:
     """
 
     def __init__(self, loop: Loop, call: Callable[[], Any], done: Done, timeout: float) -> None:
-        system.preload()
         self._loop = loop
         self._done: Optional[Done] = done
         self._parts: List[bytes] = []
-        self._fd, write = os.pipe()
-        parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
-            _work(call, write, parent)
-        os.close(write)
-        os.set_blocking(self._fd, False)
+        self._pid, self._fd = fork(partial(_answer, call))
         loop.reader(self._fd, self._read)
         self._cancel_timer = loop.after(timeout, lambda: self._late(timeout))
 
@@ -84,7 +78,42 @@ class Helper:
             pass
 
 
-def _work(call: Callable[[], Any], write: int, parent: int) -> None:
+def fork(work: Callable[[int], None]) -> Tuple[int, int]:
+    """Do `work(descriptor)` in a child that dies with us; its pid, and where to read (without
+    blocking) what it writes to the descriptor."""
+    system.preload()
+    read, write = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _child(work, write, parent)
+    os.close(write)
+    os.set_blocking(read, False)
+    return pid, read
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """To a descriptor that blocks."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def outcome(call: Callable[[], Any]) -> "dict[str, Any]":
+    """`{value}`, or `{error}` of what was raised."""
+    try:
+        return {"value": call()}
+    except CodecastError as error:
+        return {"error": error.to_json()}
+    except Exception as error:
+        return {"error": {"code": "internal", "message": repr(error)}}
+
+
+def _answer(call: Callable[[], Any], write: int) -> None:
+    write_all(write, json.dumps(outcome(call)).encode())
+
+
+def _child(work: Callable[[int], None], write: int, parent: int) -> None:
     """The forked half: never returns."""
     try:
         signal.set_wakeup_fd(-1)
@@ -93,14 +122,6 @@ def _work(call: Callable[[], Any], write: int, parent: int) -> None:
         system.die_with_parent(signal.SIGKILL, parent)
         system.silence()
         system.close_all_but([write])
-        try:
-            answer = {"value": call()}
-        except CodecastError as problem:
-            answer = {"error": problem.to_json()}
-        except Exception as problem:
-            answer = {"error": {"code": "internal", "message": repr(problem)}}
-        data = memoryview(json.dumps(answer).encode())
-        while data:
-            data = data[os.write(write, data) :]
+        work(write)
     finally:
         os._exit(0)

@@ -76,7 +76,7 @@ class Relay:
             "session/remove": self._remove,
             "session/ack": self._ack,
             **host.methods(self._loop, self._registry, login, self._progress),
-            **files.methods(self._loop, self._registry),
+            **files.methods(self._loop, self._registry, self._subscriptions.outlet),
             **skills.methods(self._loop),
             **editing.methods(self._loop, self._registry),
             **changes.methods(self._loop, self._registry),
