@@ -39,6 +39,7 @@ PARTS = [
     Part("throughput", "Throughput, flat out", 400),
     Part("sessions", "Many sessions on one link", 300),
     Part("surfaces", "To a WebSocket client and to a kernel", 300),
+    Part("browser", "A long session in the browser", 420),
     Part("starts", "Connecting", 240),
     Part("outage", "Silent lines", 180),
     Part("catchup", "Catching up", 240),

@@ -24,7 +24,7 @@ from tests.fixtures.live import gone, kill, with_environment
 
 from .figures import Result
 from .network import Unavailable, sweep
-from .parts import Part, named
+from .parts import Part
 from .settings import Settings
 from .site import MARK
 
@@ -55,12 +55,14 @@ class Outcome:
         return cls(data["part"], data["seconds"], result, data["problem"])
 
 
-def run(part: Part, settings: Settings) -> Outcome:
-    """Never raises for what goes wrong in the part."""
+def run(part: Part, settings: Settings, directory: Path | None = None) -> Outcome:
+    """Never raises for what goes wrong in the part. Its files lie in a directory of its own
+    below `directory`, while it runs."""
     mark = uuid.uuid4().hex
     begin = time.monotonic()
-    # what the measured programs write lies on a disk, as it would anywhere else
-    with tempfile.TemporaryDirectory(prefix="ccb", ignore_cleanup_errors=True) as home:
+    with tempfile.TemporaryDirectory(
+        prefix="ccb", dir=directory, ignore_cleanup_errors=True
+    ) as home:
         answer = Path(home) / "answer.json"
         words = [part.name, json.dumps(settings.to_json()), home, str(answer)]
         process = subprocess.Popen(
@@ -120,7 +122,7 @@ def _child(name: str, settings: Settings, home: Path, answer: Path) -> None:
 
 
 async def _measured(name: str, settings: Settings, home: Path) -> Result:
-    return await named([name])[0].measure()(settings, home)
+    return await Part(name, "", 0).measure()(settings, home)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Parts that go wrong, to see what the runner makes of them."""
