@@ -145,7 +145,7 @@ class Session:
     def prompts(self) -> Table[Prompt]:
         """All that were sent to it, with their states."""
         found = connection.client().prompts(self.id)
-        return Table(found, _prompt_row, f"Nothing was sent to {self.name}.")
+        return Table(found, _prompt_row, f"Nothing was sent to {self.name}.", lambda prompt: prompt)
 
     @property
     def transcript(self) -> list[Entry]:
@@ -443,7 +443,7 @@ def search(query: str, limit: int = 50) -> Table[Hit]:
     >>> cc.search('"out of memory" -warning').to_frame()       # doctest: +SKIP
     """
     found = connection.client().search(query, limit)
-    return Table(found, _hit_row, f"Nothing found for {query!r}.")
+    return Table(found, _hit_row, f"Nothing found for {query!r}.", lambda hit: hit)
 
 
 def _hit_row(hit: Hit) -> Mapping[str, Any]:

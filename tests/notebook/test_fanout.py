@@ -212,3 +212,26 @@ def test_tasks_are_told_apart_and_the_same_are_the_same() -> None:
     assert [task.machine for task in spread[:4]] == ["gpu-1", "gpu-2", "gpu-3", "gpu-1"]
     fewer = tasks("{n}", rows, machines=THREE[:2], spread=True, directory="~", **given)
     assert [t.session("run") for t in fewer] == [t.session("run") for t in spread]
+
+
+def test_budget_of_a_run_begins_no_more_and_a_larger_one_finishes_it(
+    api: Client, machines: Machines, place: Path
+) -> None:
+    given: dict[str, Any] = {
+        "machines": "gpu-1",
+        "cli": "claude",
+        "mode": "auto",
+        "directory": str(place / "{task}"),
+        "create": True,
+        "name": f"run-{time.time_ns()}",
+        "max_parallel": 1,
+        "show": False,
+    }
+    words = "bash:echo {value} >> ../log\nsay:done"
+    first = fanout.map(words, [1, 2, 3], budget=0.001, **given)
+    assert first.counts["cancelled"] >= 2 and first.cost > 0.001
+    assert all("budget" in str(result.problem) for result in first.failed)
+    second = fanout.map(words, [1, 2, 3], budget=50, **given)
+    assert second.counts == {"done": 3} and second.cost > first.cost
+    assert {*(place / "log").read_text().split()} == {"1", "2", "3"}
+    second.forget()

@@ -139,7 +139,8 @@ class Shown(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
         self._shown = True
         found: Any = self._repr_mimebundle_()
         bundle, metadata = found if isinstance(found, tuple) else (found, {})
-        bundle = {**bundle, "text/plain": repr(self)}
+        # an untrusted notebook shows these words in the widget's place: the snapshot says more
+        bundle = {**bundle, "text/plain": ""}
         display(bundle, metadata=metadata, raw=True, display_id=f"{self.view_id}-live")  # type: ignore[no-untyped-call]
         display(  # type: ignore[no-untyped-call]
             wrapped(self.view_id, self.snapshot), raw=True, display_id=f"{self.view_id}-snapshot"
@@ -162,15 +163,15 @@ class Shown(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
 
 def wrapped(view: str, text: str) -> dict[str, str]:
     """A snapshot as an output. Where the widget cannot be shown its place is left out, and
-    where it lives it hides what is in here, by its `view` id.
+    where it lives it hides this output, by the mark with its `view` id.
     """
     # Lab writes words about a missing model into the widget's place: they are no element
     missing = (
         ".jp-OutputArea-child:has(+ .jp-OutputArea-child [data-codecast-snapshot])"
-        " > .jupyter-widgets.jp-OutputArea-output:not(:has(*)) { display: none; }"
+        " > .jp-OutputArea-output:not(:has(*)) { display: none; }"
     )
-    head = f'<div data-codecast-snapshot="{view}">\n<style>{missing}</style>\n'
-    return {"text/markdown": f"{head}\n{text}\n\n</div>\n", "text/plain": text}
+    head = f'<div data-codecast-snapshot="{view}"><style>{missing}</style></div>'
+    return {"text/markdown": f"{head}\n\n{text}\n", "text/plain": text}
 
 
 def _bundle(value: Any) -> dict[str, str]:

@@ -101,8 +101,10 @@ class FleetView {
 
   _draw() {
     this.grid.querySelector('.cc-snapshot')?.remove();
-    const order = this.ids.length ? this.ids : [...this.sessions.keys()];
-    for (const id of order) {
+    // a run's tasks have their places before their sessions are there
+    const run = this.model.get('counts').total !== undefined;
+    const there = this.ids.length ? this.ids.filter(id => this.sessions.has(id)) : [...this.sessions.keys()];
+    for (const id of run ? this.ids : there) {
       if (this.cards.has(id) && !this.dirty.has(id)) {
         continue;
       }
@@ -116,7 +118,7 @@ class FleetView {
       this.cards.set(id, card);
     }
     for (const [id, card] of this.cards) {
-      if (!this.sessions.has(id) && !this.ids.includes(id)) {
+      if (!run && !this.sessions.has(id)) {
         card.remove();
         this.cards.delete(id);
       }

@@ -162,9 +162,11 @@ function problemView(error) {
   );
 }
 
-/** While the widget lives, its snapshot beside it is hidden. */
+/** While the widget lives, the output beside it with its snapshot is hidden. */
 function hideSnapshot(id) {
-  const style = h('style', {}, `[data-codecast-snapshot="${CSS.escape(id)}"] { display: none; }`);
+  const mark = `[data-codecast-snapshot="${CSS.escape(id)}"]`;
+  const output = `.jp-OutputArea-child:has(${mark}), :not(body):has(> ${mark})`;
+  const style = h('style', {}, `${output} { display: none !important; }`);
   document.head.append(style);
   return () => style.remove();
 }
