@@ -174,11 +174,11 @@ def _cut(now: _Building, line: str, limit: int, size: Size) -> int:
             low = middle
         else:
             high = middle - 1
-    cut = line.rfind(" ", low // 2, low) + 1 or low
     if fence is None:
-        link = _OPEN_LINK.search(line[:cut])
-        if link is not None and link.start() > low // 2:
+        link = _OPEN_LINK.search(line[:low])
+        if link is not None and link.start() > low // 3:
             return link.start()
+    cut = line.rfind(" ", low // 2, low) + 1 or low
     if cut == low:
         while cut > low // 2 and cut < len(line) and _joined(line, cut):
             cut -= 1
@@ -195,5 +195,18 @@ def _joined(line: str, cut: int) -> bool:
         or unicodedata.combining(after) != 0
         or unicodedata.category(after) in ("Mn", "Me", "Mc")
         or 0x1F3FB <= ord(after) <= 0x1F3FF
-        or (0x1F1E6 <= ord(after) <= 0x1F1FF and 0x1F1E6 <= ord(before) <= 0x1F1FF)
+        or (_flag(after) and _flags(line[:cut]) % 2 == 1)
     )
+
+
+def _flag(char: str) -> bool:
+    """Half of a flag."""
+    return 0x1F1E6 <= ord(char) <= 0x1F1FF
+
+
+def _flags(text: str) -> int:
+    """How many halves of flags stand at the end."""
+    count = 0
+    while count < len(text) and _flag(text[-1 - count]):
+        count += 1
+    return count
