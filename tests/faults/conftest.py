@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.models import model_server  # noqa: F401
 from tests.fixtures.world import World, loopback, opened
 
 

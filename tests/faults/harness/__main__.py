@@ -4,8 +4,9 @@
 
 Each round has its own seed, counted up from `--seed`, and prompts/rounds prompts. A round that
 breaks a promise prints what, what was done to it, and the command that does the same again;
-the run goes on and ends with 1. Ctrl-C ends it early, with the results so far. docs/reliability.md is rewritten by a run that was asked for
-at least 1,000 prompts; `--no-page` leaves it alone.
+the run goes on and ends with 1. Ctrl-C ends it early, with the results so far.
+docs/reliability.md is rewritten by a run that was asked for at least 1,000 prompts;
+`--no-page` leaves it alone.
 """
 
 from __future__ import annotations

@@ -47,14 +47,13 @@ def measure(rig: Rig, directory: Path, sessions: int = 200, machines: int = 10) 
     project.mkdir()
     talk = rig.api("lab").start("near", project, "witness", mode="ask")
     try:
-        times = _answers(rig, talk, project)
-        line = _long_line(talk)
         untouched, away = _away(rig, talk)
-        time.sleep(3)  # idle: what was read has been let go
         ground = rig.machines["near"].ground
         (relay,) = ground.relays()
         memory = psutil.Process(ground.supervisor(talk.id)).memory_full_info().pss
         resident = psutil.Process(relay).memory_info().rss
+        times = _answers(rig, talk, project)
+        line = _long_line(talk)
     finally:
         talk.destroy()
     return Bars(
