@@ -8,6 +8,7 @@ PROMPTS ?= 100000
 SEED ?= 1
 ROUNDS ?=
 EVERY ?=
+EARLIER ?=
 LATEST ?=
 
 export PIP_ROOT_USER_ACTION := ignore
@@ -40,7 +41,7 @@ bench: prepare ## Measure latency, throughput, start and memory against plain ss
 
 soak: prepare ## Everything breaks, by a seed: PROMPTS=100000 SEED=1 ROUNDS=100 EVERY=10; results go to docs/reliability.md
 	$(BIN)/python -m tests.faults.harness --prompts $(PROMPTS) --seed $(SEED) \
-	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVERY),--every $(EVERY)) $(ARGS)
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVERY),--every $(EVERY)) $(if $(EARLIER),--earlier $(EARLIER)) $(ARGS)
 
 wheel: ## Build sdist and wheel into dist/
 	@$(PYTHON) $(TOOLS)/prepare.py demo

@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=10.0, help="prompts between two faults")
     parser.add_argument("--sessions", type=int, default=9)
     parser.add_argument("--kinds", default="", help="faults, separated by commas")
+    parser.add_argument("--earlier", default="", help="a git revision to go back to and forth")
     parser.add_argument("--no-page", action="store_true")
     asked = parser.parse_args()
     kinds = tuple(asked.kinds.split(",")) if asked.kinds else tuple(FAULTS)
@@ -44,7 +45,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="codecast-soak-") as name:
         directory = Path(name)
         (directory / "rig").mkdir()
-        with opened(directory / "rig") as rig:
+        with opened(directory / "rig", earlier=asked.earlier) as rig:
             for number in range(rounds):
                 seed = asked.seed + number
                 schedule = make(seed, each, sessions=asked.sessions, every=asked.every, kinds=kinds)
@@ -56,7 +57,7 @@ def main() -> int:
                 _say(f"  {verdict.seconds:.0f} s; so far {totals.summary()}")
             if not asked.no_page and asked.prompts >= EACH:
                 _say("measuring what a calm machine does")
-                totals.write(bars.measure(rig, directory))
+                totals.write(bars.measure(rig, directory), asked.earlier)
                 _say("docs/reliability.md has the results")
     _say(totals.summary())
     return 1 if totals.findings else 0

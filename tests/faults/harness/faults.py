@@ -35,7 +35,6 @@ class Faults:
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.log: Callable[[str], None] = lambda text: None
-        self._version = 0
         self._threads: list[threading.Thread] = []
         self._over = threading.Event()
         self._places: dict[str, threading.Lock] = {}
@@ -218,8 +217,9 @@ class Faults:
         return True
 
     def _upgrade_hub_and_agent(self, fault: Fault) -> bool:
-        self._version = 1 - self._version
-        self.rig.restart_hub(self._version)
+        """To any other version there is, newer or older."""
+        others = [n for n in range(len(self.rig.versions)) if n != self.rig.version]
+        self.rig.restart_hub(others[int(fault.value * len(others))])
         return True
 
     def _reload_every_page(self, fault: Fault) -> bool:

@@ -51,7 +51,7 @@ class Totals:
             f" {self._sum('events')} events: {self.findings} promises broken"
         )
 
-    def text(self, bars: Bars) -> str:
+    def text(self, bars: Bars, earlier: str = "") -> str:
         states = sum((verdict.counts.states for verdict in self.rounds), Counter[str]())
         seeds = [verdict.schedule.seed for verdict in self.rounds]
         seconds = sum(verdict.seconds for verdict in self.rounds)
@@ -60,7 +60,8 @@ class Totals:
             BEGIN,
             "",
             f"Last run: {time.strftime('%Y-%m-%d', time.gmtime(self.began))}, {_machine()}."
-            f" Seeds {_ranges(seeds)}: {len(self.rounds)} rounds in {seconds / 60:.0f} minutes.",
+            f" Seeds {_ranges(seeds)}: {len(self.rounds)} rounds in {seconds / 60:.0f} minutes."
+            + (f" Upgrades went to and from {earlier}, too." if earlier else ""),
             "",
             "| | |",
             "|---|---|",
@@ -138,12 +139,12 @@ class Totals:
         ]
         return ["| | bar | measured |", "|---|---|---|", *rows]
 
-    def write(self, bars: Bars, page: Path = PAGE) -> None:
+    def write(self, bars: Bars, earlier: str = "", page: Path = PAGE) -> None:
         """In place of the last run's."""
         text = page.read_text()
         before, _, rest = text.partition(BEGIN)
         _, _, after = rest.partition(END)
-        page.write_text(before + self.text(bars) + after)
+        page.write_text(before + self.text(bars, earlier) + after)
 
 
 def _ranges(seeds: Sequence[int]) -> str:

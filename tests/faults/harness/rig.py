@@ -25,7 +25,7 @@ from tests.fixtures.sshd import Client, Sshd
 
 from .background import LOOP
 from .machine import Machine
-from .planted import AGENT, Change, copy_with
+from .planted import AGENT, HUB, Change, copy_with
 from .wire import Wire
 
 WITNESS = Path(__file__).parent / "witness.py"
@@ -35,7 +35,11 @@ class Rig:
     """`with opened(directory) as rig:`."""
 
     def __init__(
-        self, directory: Path, network: Network | None, planted: Iterable[Change] = ()
+        self,
+        directory: Path,
+        network: Network | None,
+        planted: Iterable[Change] = (),
+        earlier: str = "",
     ) -> None:
         self.directory = directory
         client = Client(directory / "keys")
@@ -62,7 +66,11 @@ class Rig:
             sources.insert(0, copy_with(planted, directory / "planted"))
             path = os.pathsep.join(filter(None, [str(sources[0]), path]))
         self.agent = next(each for each in sources if (each / AGENT.name).is_dir())
+        # the one that the sources are, another build of the same, and what was before
         self.versions = [path, self._other_version(path)]
+        if earlier:
+            self.versions.append(_earlier(earlier, directory / "earlier", path))
+        self.version = 0
         self.server.set_environment("PYTHONPATH", path)
         self.hub = threading.Lock()  # held by who restarts it
         self.restarts = 0
@@ -129,6 +137,7 @@ class Rig:
             self.server.kill()
             meanwhile()
             if version is not None:
+                self.version = version
                 self.server.set_environment("PYTHONPATH", self.versions[version])
             self.server.start()
             self.restarts += 1
@@ -161,7 +170,7 @@ class Rig:
 def opened(directory: Path, planted: Iterable[Change] = (), *, far: bool = True) -> Iterator[Rig]:
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(Network()) if far else None
-        rig = Rig(directory, network, planted)
+        rig = Rig(directory, network, planted, earlier)
         stack.callback(rig.close)
         rig.start()
         yield rig
