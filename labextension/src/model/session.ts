@@ -72,6 +72,31 @@ export class SessionModel implements IDisposable {
     return this._loading;
   }
 
+  /** The event that somebody wants to see, until it is shown. */
+  get goal(): number | null {
+    return this._goal;
+  }
+
+  /** Go to an event, however old: the pages up to it are brought first. */
+  async reveal(seq: number): Promise<void> {
+    this._goal = seq;
+    while (this._goal === seq && !this._isDisposed && !this.problem) {
+      if (this.isLoaded && this._from <= seq) {
+        break;
+      }
+      // the first events come by themselves
+      await (this.isLoaded ? this.loadOlder() : new Promise(done => setTimeout(done, 50)));
+    }
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  /** It is shown. */
+  reached(): void {
+    this._goal = null;
+  }
+
   get isLoading(): boolean {
     return this._loading !== null;
   }
@@ -127,6 +152,7 @@ export class SessionModel implements IDisposable {
   private _known = 0;
   private _seen = 0;
   private _from = 1;
+  private _goal: number | null = null;
   private _loading: Promise<void> | null = null;
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;

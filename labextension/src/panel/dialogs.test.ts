@@ -22,7 +22,10 @@ beforeEach(() => {
   opened.length = 0;
   server = new FakeServer();
   for (const id of [CommandIDs.openSession, CommandIDs.connectMachine]) {
-    server.context.commands.addCommand(id, { describedBy: NO_ARGS, execute: args => opened.push(args) });
+    server.context.commands.addCommand(id, {
+      describedBy: NO_ARGS,
+      execute: args => opened.push(args)
+    });
   }
   server.machine({ name: 'local', kind: 'local', state: 'online' });
   server.machine({ name: 'gpu', state: 'online', defaults: { directories: ['/scratch'] } });

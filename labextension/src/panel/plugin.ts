@@ -59,7 +59,12 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
     ]) {
       palette?.addItem({ command, category });
     }
-    launcher?.add({ command: CommandIDs.newSession, category: trans.__('Other'), rank: 0 });
+    launcher?.add({
+      command: CommandIDs.newSession,
+      args: { isLauncher: true },
+      category: trans.__('Other'),
+      rank: 0
+    });
   }
 };
 

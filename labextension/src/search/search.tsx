@@ -13,6 +13,7 @@ export function SearchBox(props: { finding: Finding; close: () => void }): JSX.E
   const { finding, close } = props;
   const { commands, trans } = useCodecast();
   useSignal(finding.changed);
+  const [words, setWords] = useState(finding.words); // at once: the model is drawn a frame later
   const [chosen, setChosen] = useState(0);
   useEffect(() => setChosen(0), [finding.hits]);
   const { hits } = finding;
@@ -32,7 +33,7 @@ export function SearchBox(props: { finding: Finding; close: () => void }): JSX.E
       open(hits[chosen]);
     }
   };
-  const words = finding.isLooking
+  const state = finding.isLooking
     ? trans.__('Looking…')
     : !finding.found
       ? trans.__('All words must occur; "phrases", and -words to leave out.')
@@ -42,7 +43,7 @@ export function SearchBox(props: { finding: Finding; close: () => void }): JSX.E
   return (
     <div className="jp-Codecast-searchBox">
       <input
-        type="search"
+        type="text"
         className="jp-Codecast-searchField"
         role="combobox"
         autoFocus
@@ -51,8 +52,10 @@ export function SearchBox(props: { finding: Finding; close: () => void }): JSX.E
         aria-activedescendant={hits.length ? `codecast-hit-${chosen}` : undefined}
         aria-label={trans.__('Search everything that was said')}
         placeholder={trans.__('Search everything that was said, on all machines')}
-        value={finding.words}
+        value={words}
+        onFocus={event => event.target.select()}
         onChange={event => {
+          setWords(event.target.value);
           finding.words = event.target.value;
         }}
         onKeyDown={onKey}
@@ -69,7 +72,7 @@ export function SearchBox(props: { finding: Finding; close: () => void }): JSX.E
           />
         ))}
       </ul>
-      <small role="status">{words}</small>
+      <small role="status">{state}</small>
     </div>
   );
 }

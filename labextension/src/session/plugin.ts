@@ -67,7 +67,15 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
 
     commands.addCommand(CommandIDs.openSession, {
       label: trans.__('Open Session'),
-      describedBy: SESSION_ARGS,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            ...SESSION_ARGS.args.properties,
+            seq: { type: 'number', description: 'The number of the event to go to' }
+          }
+        }
+      },
       execute: async args => {
         const id = target(args);
         if (!id) {
@@ -86,6 +94,9 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
           shell.add(widget, 'main');
         }
         shell.activateById(widget.id);
+        if (typeof args.seq === 'number') {
+          widget.content.reveal(args.seq);
+        }
         return widget;
       }
     });

@@ -7,6 +7,7 @@ import { useCodecast } from '../ui/context';
 import { RowView } from './steps';
 
 const BEYOND = 800; // pixels of rows drawn above and below what is seen
+const ABOVE = 60; // pixels left above a row that is gone to
 const NEAR = 40; // pixels from the end that count as the end
 
 /**
@@ -24,8 +25,11 @@ export function Scroller(props: {
   after: React.ReactNode;
   /** Somebody is about to see the first row. */
   onBegin: () => void;
+  /** The number of an event to go to, once; then `onGoal` is called. */
+  goal?: number | null;
+  onGoal?: () => void;
 }): JSX.Element {
-  const { rows, label, before, after, onBegin } = props;
+  const { rows, label, before, after, onBegin, goal, onGoal } = props;
   const { trans } = useCodecast();
   const [, draw] = useReducer((count: number) => count + 1, 0);
   const scroller = useRef<HTMLDivElement>(null);
@@ -38,6 +42,7 @@ export function Scroller(props: {
     top: 0, // where it was scrolled to the last time we looked
     anchor: null as { key: string; offset: number } | null,
     range: [0, 0] as [number, number],
+    found: '', // the row that was gone to
     onBegin
   }).current;
   state.onBegin = onBegin;
@@ -46,7 +51,18 @@ export function Scroller(props: {
     state.rows = rows;
     heights.setKeys(rows.map(({ key }) => key));
   }
+  const wanted = typeof goal === 'number' ? rowOf(rows, goal) : undefined;
+  if (wanted) {
+    state.pinned = false;
+    state.anchor = { key: wanted.key, offset: ABOVE };
+    state.found = wanted.key;
+  }
   const [first, last] = (state.range = rangeOf());
+  useEffect(() => {
+    if (wanted) {
+      onGoal?.();
+    }
+  });
 
   /** The rows to draw: those in sight and some beyond. */
   function rangeOf(): [number, number] {
@@ -163,7 +179,12 @@ export function Scroller(props: {
           <div ref={list}>
             <div style={{ height: heights.top(first) }} />
             {rows.slice(first, last).map(row => (
-              <Measured key={row.key} name={row.key} observer={observer}>
+              <Measured
+                key={row.key}
+                name={row.key}
+                observer={observer}
+                isFound={row.key === state.found}
+              >
                 <RowView row={row} />
               </Measured>
             ))}
@@ -182,10 +203,17 @@ export function Scroller(props: {
   );
 }
 
+/** The row in which an event is told. */
+function rowOf(rows: readonly Row[], seq: number): Row | undefined {
+  const seqOf = (row: Row) => (row.kind === 'entry' ? row : row.rows[0]).entry.seq;
+  return [...rows].reverse().find(row => seqOf(row) <= seq) ?? rows[0];
+}
+
 /** A row whose height is told. */
 function Measured(props: {
   name: string;
   observer: ResizeObserver;
+  isFound: boolean;
   children: React.ReactNode;
 }): JSX.Element {
   const node = useRef<HTMLDivElement>(null);
@@ -196,7 +224,12 @@ function Measured(props: {
     return () => observer.unobserve(row);
   }, [observer]);
   return (
-    <div className="jp-Codecast-entry" data-key={props.name} ref={node}>
+    <div
+      className="jp-Codecast-entry"
+      data-key={props.name}
+      data-found={props.isFound || undefined}
+      ref={node}
+    >
       {props.children}
     </div>
   );

@@ -74,6 +74,12 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
               label={trans.__('Transcript of %1', session?.name ?? model.id)}
               before={<Before model={model} />}
               after={<After model={model} isEmpty={rows.length === 0} />}
+              goal={
+                model.isLoaded && model.goal !== null && model.from <= model.goal
+                  ? model.goal
+                  : null
+              }
+              onGoal={() => model.reached()}
               onBegin={() => {
                 if (model.isLoaded && !model.problem) {
                   void model.loadOlder();

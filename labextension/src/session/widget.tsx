@@ -28,6 +28,11 @@ export class SessionWidget extends ReactWidget {
     super.dispose();
   }
 
+  /** Go to an event. */
+  reveal(seq: number): void {
+    void this._model.reveal(seq);
+  }
+
   protected override render(): JSX.Element {
     return (
       <Context.Provider value={this._context}>

@@ -45,7 +45,14 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       widget.id = `codecast-terminal-${opened.name}`;
       widget.node.dataset.codecastSession = opened.session ?? '';
       const about = hub.sessions.get(opened.session ?? '')?.name ?? opened.machine;
-      content.title.label = trans.__('%1: terminal', about);
+      const label = trans.__('%1: terminal', about);
+      const name = () => {
+        if (content.title.label !== label) {
+          content.title.label = label; // Lab's widget calls itself by the terminal's name
+        }
+      };
+      name();
+      content.title.changed.connect(name);
       content.title.caption = `${opened.machine}:${opened.cwd}`;
       content.title.icon = terminalIcon;
       widget.title.closable = true;
