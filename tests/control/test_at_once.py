@@ -3,7 +3,6 @@ waiting for anybody."""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 
@@ -94,11 +93,13 @@ async def test_an_own_change_at_once_is_not_taken_for_another_hubs(store, monkey
     monkeypatch.setattr(store_module, "_data_version", looking)
     monkeypatch.setattr(store_module, "FOREIGN_EVERY", 0.05)
 
-    async def looked_twice(since):
+    await at_once(store, put("mine"))
+    since = len(looks)
+
+    async def looked_twice():
         return len(looks) >= since + 2
 
-    await at_once(store, put("mine"))
-    await until(lambda since=len(looks): looked_twice(since))
+    await until(looked_twice)
     assert told == []
     other = sqlite3.connect(store.path, isolation_level=None)
     try:
