@@ -1,11 +1,11 @@
-"""A Lab whose machine `gpu` is behind an sshd and has the real Claude Code; its model is scripted."""
+"""A Lab whose machine `gpu` is behind an sshd and has the real Claude Code, its model scripted."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -26,14 +26,17 @@ class Far(NamedTuple):
 
 
 @contextmanager
-def far_lab(directory: Path, delta_ms: float = 15) -> Iterator[Far]:
-    """`delta_ms` is the pause between two pieces of what the model says."""
+def far_lab(
+    directory: Path, delta_ms: float = 15, environment: Mapping[str, str] | None = None
+) -> Iterator[Far]:
+    """`delta_ms` is the pause between two pieces of what the model says; `environment` is more
+    of the machine's."""
     with _model(delta_ms) as model:
         client = Client(directory / "keys")
         sshd = Sshd(
             directory / "gpu",
             client.authorized,
-            environment={"CODECAST_CLI_CLAUDE": str(claude_binary())},
+            environment={"CODECAST_CLI_CLAUDE": str(claude_binary()), **(environment or {})},
         )
         client.add_host("gpu", sshd)
         machines = json.dumps({"machines": {"gpu": {"env": model.claude_environment(sshd.home)}}})
