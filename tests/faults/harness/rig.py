@@ -166,8 +166,22 @@ class Rig:
         LOOP.close()
 
 
+def _earlier(revision: str, directory: Path, path: str) -> str:
+    """PYTHONPATH for a hub of an earlier revision, with the agent of that time."""
+    root = Path(__file__).parents[3]
+    directory.mkdir()
+    command = ["git", "archive", "--format=tar", revision, "codecast_jupyter", "remote_agent"]
+    packed = subprocess.run(command, cwd=root, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-x", "-C", directory], input=packed, check=True)
+    # made by the build, and part of no revision
+    shutil.copy(HUB / "_version.py", directory / HUB.name / "_version.py")
+    return os.pathsep.join(filter(None, [str(directory), str(directory / "remote_agent"), path]))
+
+
 @contextlib.contextmanager
-def opened(directory: Path, planted: Iterable[Change] = (), *, far: bool = True) -> Iterator[Rig]:
+def opened(
+    directory: Path, planted: Iterable[Change] = (), *, far: bool = True, earlier: str = ""
+) -> Iterator[Rig]:
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(Network()) if far else None
         rig = Rig(directory, network, planted, earlier)
