@@ -34,7 +34,9 @@ def test_telegram_takes_every_piece(source: str) -> None:
 @given(documents)
 def test_no_letter_is_lost(source: str) -> None:
     """Marks may go, and words of links that are no links; letters never."""
-    letters = re.sub(r"\W|_", "", clean(re.sub(r"&(nbsp|amp);|(```|~~~)[^\n]*|javascript", "", source)))
+    letters = re.sub(
+        r"\W|_", "", clean(re.sub(r"&(nbsp|amp);|(```|~~~)[^\n]*|javascript", "", source))
+    )
     shown = telegram(source)
     kept = shown.text + "".join(e.more for e in shown.entities)
     for letter in set(letters):

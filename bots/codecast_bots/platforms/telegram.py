@@ -75,7 +75,7 @@ ALBUM = 0.8  # seconds in which the rest of an album comes
 CONFLICTS = 3  # in a row, until another poller is believed in
 TYPING = 4.0
 CAPTION = 1024
-PROBES = 12  # ids looked at for a message that may have been sent
+PROBES, MISSES = 12, 3  # ids looked at for a lost message; that are nothing, in a row
 CAPTIONED = "c"  # at the end of a ref's id: a file with a caption
 STYLES = {"good": "success", "danger": "danger"}
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -456,7 +456,10 @@ class TelegramAdapter:
         return True
 
     def mark(self, place: Place) -> str:
-        return str(self._newest.get(place.chat, ""))
+        # private chats count their messages together
+        private = [newest for chat, newest in self._newest.items() if not chat.startswith("-")]
+        own = self._newest.get(place.chat)
+        return str(max(private) if place.kind == "private" and own else own or "")
 
     async def recover(
         self, place: Place, out: Outgoing, key: str, mark: str, known: Collection[str]
@@ -465,8 +468,11 @@ class TelegramAdapter:
             return None
         taken = {id.removesuffix(CAPTIONED) for id in known}
         chat = self._chats.setdefault(place.chat, _Chat())
+        misses = 0
         async with chat.alone():
             for id in range(int(mark) + 1, int(mark) + 1 + PROBES):
+                if misses == MISSES:
+                    break
                 if str(id) in taken or str(id) in chat.sent:
                     continue
                 try:
@@ -474,7 +480,10 @@ class TelegramAdapter:
                         await self._edit(int(place.chat), str(id), out)
                 except _Unchanged:
                     pass
-                except (Gone, Rejected):
+                except Gone as error:
+                    misses = 0 if "can't be edited" in str(error) else misses + 1
+                    continue
+                except Rejected:
                     continue
                 self._saw(place.chat, id)
                 return MessageRef(place, str(id))

@@ -85,7 +85,9 @@ class TelegramServer:
             sockets = bind_sockets(0, "127.0.0.1")
             routes = [(r"/bot([^/]+)/(\w+)", _Method, {"server": self}),
                       (r"/file/bot([^/]+)/(.+)", _File, {"server": self})]  # fmt: skip
-            self._http = HTTPServer(Application(routes), max_buffer_size=100 << 20)
+            self._http = HTTPServer(
+                Application(routes, log_function=lambda handler: None), max_buffer_size=100 << 20
+            )
             self._http.add_sockets(sockets)
             ready.set_result(sockets[0].getsockname()[1])
 
