@@ -138,6 +138,33 @@ for n, s in enumerate(made):
     expect(grid.locator(".cc-card")).to_have_count(0)
 
 
+def test_page_of_another_server_speaks_through_the_kernel(
+    page: Page, lab: JupyterServer, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "ssh_config").write_text("")
+    env = {"HOME": str(tmp_path), "CODECAST_ROOT": str(lab.home / "other")}
+    with JupyterServer(tmp_path, ssh_config=tmp_path / "ssh_config", env=env) as other:
+        start = f"""
+import codecast_jupyter as cc
+cc.connect({other.url!r}, {other.token!r})
+s = cc.start("local", {str(project)!r}, cli="demo", mode="ask")
+"""
+        book = Book(page, lab, "elsewhere", [start, "s.widget()", "cc.fleet()", "s.remove()"])
+        book.run(0)
+        book.idle()
+        view = book.run(1)
+        expect(view.locator(".cc-session")).to_have_attribute("data-way", "kernel")
+        view.get_by_label("Prompt").fill("write a.txt: alpha")
+        view.get_by_label("Prompt").press("Enter")
+        expect(view.locator(".cc-request")).to_be_visible()
+        grid = book.run(2)
+        grid.locator('.cc-card .cc-request [data-kind="allow_once"]').click()
+        expect(view.locator(".cc-message").last).to_contain_text("a.txt is written")
+        assert (project / "a.txt").read_text() == "alpha\n"
+        book.run(3)
+        expect(grid.locator(".cc-card")).to_have_count(0)
+
+
 def test_saved_notebook_shows_its_snapshot_without_a_kernel_and_as_html(
     page: Page, lab: JupyterServer, project: Path, browser: Browser, problems: list[str]
 ) -> None:
