@@ -3,6 +3,7 @@ import React from 'react';
 
 import { CommandIDs } from '../commands';
 import { IChange } from '../connection/types';
+import { countsOf, linesOf } from '../model/patch';
 import { Diff } from '../session/diff';
 import { Directory, Session, useCodecast } from '../ui/context';
 import { useSignal } from '../ui/hooks';
@@ -107,7 +108,11 @@ function Difference(props: { model: ChangesModel }): JSX.Element {
   const open = () =>
     void commands.execute(CommandIDs.openFile, { session: model.session, path: chosen });
   return (
-    <section className="jp-Codecast-changesDiff" aria-label={chosen ?? ''}>
+    <section
+      className="jp-Codecast-changesDiff"
+      aria-label={chosen ?? ''}
+      data-added={!countsOf(linesOf(body)).removed || undefined}
+    >
       <div className="jp-Codecast-changesFile">
         <code>{chosen}</code>
         {file && file.kind !== 'deleted' && (

@@ -70,7 +70,7 @@ export function Hardware(props: { info: IMachineInfo }): JSX.Element {
     ]
   );
   if (load?.length && cpus) {
-    const words = trans.__('load %1 of %2 processors', load[0].toFixed(1), cpus);
+    const words = trans.__('load %1 of %2', load[0].toFixed(1), cpus);
     lines.push([trans.__('CPU'), share(load[0], cpus), words, load[0] > cpus]);
   }
   for (const [name, what] of [
@@ -86,6 +86,11 @@ export function Hardware(props: { info: IMachineInfo }): JSX.Element {
   }
   return (
     <div className="jp-Codecast-hardware">
+      {!!info.gpus?.length && (
+        <small className="jp-Codecast-hardwareName">
+          {[...new Set(info.gpus.map(({ name }) => name))].join(', ')}
+        </small>
+      )}
       {lines.map(([name, value, words, hot]) => (
         <React.Fragment key={name}>
           <span>{name}</span>
@@ -100,10 +105,10 @@ export function Hardware(props: { info: IMachineInfo }): JSX.Element {
 function gpuWords(gpu: IGpu, index?: number): string {
   const memory =
     typeof gpu.memory_used === 'number' && typeof gpu.memory_total === 'number'
-      ? `${bytes(gpu.memory_used)} / ${bytes(gpu.memory_total)}`
+      ? `${bytes(gpu.memory_used).replace(/ GB$/, '')}/${bytes(gpu.memory_total)}`
       : '';
   const work = typeof gpu.utilization === 'number' ? `${gpu.utilization} %` : '';
-  const name = index === undefined ? shortName(gpu.name) : `GPU ${index} ${gpu.name}`;
+  const name = index === undefined ? '' : `GPU ${index} ${gpu.name}`;
   return [name, work, memory].filter(Boolean).join(' · ');
 }
 

@@ -147,7 +147,7 @@ it('shows GPUs, hardware and CLIs of a machine that is connected', async () => {
   expect(meters.map(meter => meter.getAttribute('aria-valuenow'))).toEqual(['50', '0']);
   expect(meters[0].getAttribute('aria-label')).toContain('97 %');
   (await find(panel, '.jp-Codecast-machineName')).click();
-  await shows('load 3.2 of 64 processors');
+  await shows('load 3.2 of 64');
   await shows('claude 2.1');
   expect(panel.node.textContent).not.toContain('codex');
 });

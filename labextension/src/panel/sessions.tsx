@@ -26,8 +26,8 @@ export function SessionRow(props: {
     statusWord(status, trans),
     status === 'starting' ? codecast.hub.doing(session.machine, session.id) : '',
     session.link === 'offline' ? trans.__('offline') : '',
-    ago(state.updated || session.created, trans),
-    cost(state.cost_usd)
+    cost(state.cost_usd),
+    about
   ].filter(Boolean);
   const asks = showRequest && request;
   return (
@@ -45,11 +45,12 @@ export function SessionRow(props: {
             {(showMachine || showRequest) && (
               <span className="jp-Codecast-tag jp-mod-machine">{session.machine}</span>
             )}
+            <small className="jp-Codecast-age">
+              {ago(state.updated || session.created, trans)}
+            </small>
           </span>
-          <small className={asks ? 'jp-Codecast-asks' : undefined}>
-            {asks ? request.title : about}
-          </small>
-          <small className="jp-Codecast-facts">{facts.join(' · ')}</small>
+          {asks && <small className="jp-Codecast-asks">{request.title}</small>}
+          {!asks && <small>{facts.join(' · ')}</small>}
           {session.error && <small className="jp-mod-error">{session.error.message}</small>}
         </span>
       </button>

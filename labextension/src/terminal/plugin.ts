@@ -66,6 +66,7 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       shell.add(widget, 'main', { type: 'Terminal' });
       void tracker.add(widget);
       shell.activateById(widget.id);
+      void content.ready.then(() => content.activate()); // one types at once
       return widget;
     };
     let isLeaving = false;
