@@ -3,23 +3,61 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from typing import Any
 from urllib.parse import quote
+
+from tornado import web
 
 from codecast_agent.protocol.errors import CodecastError
 
 from ..control.files import Download
+from ..control.incoming import Incoming
 from .auth import permit
 from .base import ResourceHandler
 
 
+@web.stream_request_body
 class AttachmentsHandler(ResourceHandler):
+    """The body goes to the disk as it comes, once it is known that this person may send it; of
+    others it is read and forgotten, and `post` refuses them."""
+
+    _incoming: Incoming | None = None
+    _problem: OSError | None = None
+
+    async def prepare(self, **kwargs: Any) -> None:
+        await super().prepare(**kwargs)
+        if self.request.method == "POST" and self.current_user and await self.may("execute"):
+            self._incoming = self.hub.attachments.receive()
+
+    async def data_received(self, chunk: bytes) -> None:
+        if self._incoming is not None and self._problem is None:
+            try:
+                await self._incoming.write(chunk)
+            except OSError as error:
+                self._problem = error
+
     @permit("execute")
     async def post(self, session: str) -> None:
         query = self.query()
-        block = await self.hub.attachments.add(
-            session, query["name"], self.request.body, query.get("mime_type")
-        )
+        attachments = self.hub.attachments
+        if self._problem is not None:
+            raise attachments.no_room(query["name"], self._problem)
+        data = self._incoming or b""
+        block = await attachments.add(session, query["name"], data, query.get("mime_type"))
         self.answer(block, 201)
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        self._end()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._end()
+
+    def _end(self) -> None:
+        """What was not kept is deleted, also when the sender went away in the middle."""
+        if self._incoming is not None:
+            self._incoming.discard()
 
 
 class OfferedHandler(ResourceHandler):

@@ -12,10 +12,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import json
 import mimetypes
-import os
 import re
 import shutil
 import sqlite3
@@ -29,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from codecast_agent.protocol.errors import CodecastError
 
 from . import rows
+from .incoming import INLINE, Incoming, forget_old
 from .prompts import Content
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 SCHEME = "attachment:"
 LARGEST = 64 << 20  # bytes; the machine's limit too
-INLINE = 64 << 10  # bytes of text that is put into the prompt itself
 IMAGE = 5 * (1 << 20) * 3 // 4  # bytes: 5 MiB as base64 is what model APIs take of one image
 PIECE = 256 << 10  # bytes of one call
 PUT_LIMIT = 90.0  # seconds for one piece
@@ -61,8 +59,12 @@ class Attachments:
         self._hub = hub
         self._root = hub.data_dir / "attachments"
 
+    def receive(self) -> Incoming:
+        """For a file that comes in pieces, to be given to `add`. Whoever writes it discards it."""
+        return Incoming(self._root, LARGEST)
+
     async def add(
-        self, session: str, name: str, data: bytes, mime_type: str | None = None
+        self, session: str, name: str, data: bytes | Incoming, mime_type: str | None = None
     ) -> dict[str, Any]:
         """The content block with which a prompt of this session sends the file.
 
@@ -72,25 +74,36 @@ class Attachments:
         found = await self._hub.sessions.find(session)
         if not name.strip() or "\0" in name:
             raise CodecastError("bad_request", "An attachment needs a file's name.")
-        if len(data) > LARGEST:
+        if isinstance(data, Incoming):
+            return await self._take(found.id, name, data, mime_type)
+        whole = self.receive()
+        try:
+            await whole.write(data)
+            return await self._take(found.id, name, whole, mime_type)
+        except OSError as error:
+            raise self.no_room(name, error) from error
+        finally:
+            whole.discard()
+
+    async def _take(
+        self, session: str, name: str, data: Incoming, mime_type: str | None
+    ) -> dict[str, Any]:
+        if data.size > LARGEST:
             raise CodecastError(
                 "too_large",
-                f"{label(name)} has {len(data) / (1 << 20):.1f} MiB; {LARGEST >> 20} can be sent.",
+                f"{label(name)} has {data.size / (1 << 20):.1f} MiB; {LARGEST >> 20} can be sent.",
                 "Copy it to the machine in another way and name its path in the prompt.",
             )
-        text = plain_text(data)
+        text = None if data.small is None else plain_text(data.small)
         if text is not None:
             return {"type": "text", "text": quoted(label(name), text), "name": label(name)}
         try:
-            uri = await asyncio.to_thread(self._keep, found.id, safe_name(name), data)
+            digest = await data.keep(self._root / session, safe_name(name))
         except OSError as error:
-            raise CodecastError(
-                "disk_full",
-                f"{label(name)} cannot be kept until it is sent: {error.strerror}.",
-                f"Free space below {self._root}.",
-            ) from error
-        image = image_type(data)
-        if image is not None and len(data) <= IMAGE:
+            raise self.no_room(name, error) from error
+        uri = f"{SCHEME}{digest[:8]}/{safe_name(name)}"
+        image = image_type(data.head)
+        if image is not None and data.size <= IMAGE:
             return {"type": "image", "uri": uri, "mime_type": image, "name": label(name)}
         told = mime_type if re.fullmatch(r"[\w.+-]+/[\w.+-]+", mime_type or "") else None
         kind = image or told or mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -101,24 +114,13 @@ class Attachments:
             "name": label(name),
         }
 
-    def _keep(self, session: str, name: str, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        folder = self._root / session / digest
-        for each in (self._root, folder.parent, folder):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / name
-        if not path.exists():
-            aside = folder / f".{os.getpid()}-{time.monotonic_ns()}.part"
-            try:
-                aside.touch(0o600, exist_ok=False)
-                with aside.open("r+b") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                aside.replace(path)
-            finally:
-                aside.unlink(missing_ok=True)
-        return f"{SCHEME}{digest[:8]}/{name}"
+    def no_room(self, name: str, error: OSError) -> CodecastError:
+        """The file cannot be kept."""
+        return CodecastError(
+            "disk_full",
+            f"{label(name)} cannot be kept until it is sent: {error.strerror}.",
+            f"Free space below {self._root}.",
+        )
 
     # -- on their way
 
@@ -172,6 +174,7 @@ class Attachments:
 
     async def tidy(self) -> None:
         """Delete what belongs to no session, and what no prompt has named for long."""
+        await asyncio.to_thread(forget_old, self._root, KEPT)
         for folder in sorted(self._root.glob("*/")):
             session = folder.name
             row = await self._hub.store.read(partial(_row, session))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.client import AsyncClient, Connection
 from tests.api.conftest import Api
 from tests.client.test_real_hub import fits, real, turn  # noqa: F401
+from tests.fixtures.live import until
 from tests.fixtures.server import JupyterServer
 
 
@@ -93,3 +95,38 @@ async def test_files_go_and_come_whole_and_an_end_in_the_middle_is_told(
         if session:
             await client.remove(session)
         await client.close()
+
+
+async def test_a_file_goes_to_the_disk_as_it_comes_and_not_at_all_for_strangers(
+    real: JupyterServer,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Not into the server's memory; a sender who goes away in the middle leaves nothing."""
+    kept = real.home / "store" / "attachments"
+
+    def aside() -> int:
+        return sum(path.stat().st_size for path in kept.glob(".incoming-*"))
+
+    async with AsyncClient(Connection(real.url, real.token), surface="test") as client:
+        session = (await client.start("local", str(tmp_path / "project"), cli="demo"))["id"]
+        path = f"/api/codecast/v1/sessions/{session}/attachments?name=large"
+        for token in (real.token, "wrong"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", real.port)
+            try:
+                head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {30 << 20}\r\n"
+                writer.write(f"{head}Authorization: token {token}\r\n\r\n".encode())
+                if token == real.token:
+                    writer.write(bytes(10 << 20))
+                    await writer.drain()
+                    await asyncio.to_thread(until, lambda: aside() >= 9 << 20, "10 MiB are there")
+                else:
+                    assert (await reader.readline()).split()[1] == b"403"
+                    assert aside() == 0
+            finally:
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+            await asyncio.to_thread(until, lambda: not aside(), "nothing is left aside")
+        block = await client.attach(session, "whole", os.urandom(3 << 20))
+        assert block["type"] == "resource_link" and aside() == 0
+        await client.remove(session)
