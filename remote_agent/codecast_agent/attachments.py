@@ -7,7 +7,6 @@ and after its delivery, on whatever machine. Only what is handed to the CLI has 
 for an image, the data; so megabytes travel once and lie in one place.
 """
 
-import base64
 import os
 import re
 from typing import Any, Dict, List
@@ -60,6 +59,8 @@ def _resolve(place: Place, block: Dict[str, Any]) -> Dict[str, Any]:
     try:
         if block.get("type") == "image":
             with open(path, "rb") as file:
+                import base64  # few prompts have images
+
                 found["data"] = base64.b64encode(file.read()).decode("ascii")
         else:
             os.stat(path)

@@ -22,11 +22,11 @@ from typing import Any, Callable, Dict, List, Optional
 from .attachments import SCHEME, check_name, path_of
 from .helper import Helper
 from .loop import Loop
+from .outlet import Outlet
 from .places import Place
 from .pouring import Pour
 from .protocol.errors import CodecastError
 from .registry import Registry
-from .subscriptions import Outlet
 from .waiter import Waiter
 
 Params = Dict[str, Any]

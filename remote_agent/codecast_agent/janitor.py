@@ -9,7 +9,6 @@ that shares the home, nothing is removed. A directory's time is that of its last
 import base64
 import os
 import re
-import shutil
 import time
 import zlib
 from typing import Dict, Optional, Set
@@ -85,7 +84,7 @@ def _may_run(root: str, name: str) -> bool:
 def _delete(path: str) -> None:
     try:
         if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
+            system.delete(path)
         else:
             os.unlink(path)
     except OSError:

@@ -19,6 +19,7 @@ from .system import datasync
 
 SEGMENT = 8 << 20  # bytes, after which a new segment begins
 BLOCK = 256 << 10
+End = Tuple[int, int, int]  # (seq of the last record before it, first seq of the segment, offset)
 
 
 def segments(directory: str) -> List[str]:
@@ -32,6 +33,11 @@ def segments(directory: str) -> List[str]:
 
 def _is_segment(name: str) -> bool:
     return len(name) == 18 and name.endswith(".j") and name[:16].isdigit()
+
+
+def segment_path(directory: str, first: int) -> str:
+    """Of the segment whose first record is `first`."""
+    return "%s/%016d.j" % (directory, first)
 
 
 def first_seq_of(path: str) -> int:
@@ -134,7 +140,8 @@ class Journal:
     """The one writer. Opening it cuts off what a crash of the machine left broken.
 
     `seq` is the last number given, `full` the reason why bytes wait for space (else None),
-    `news` what the last `append` wrote, all of it after the record `news_after`.
+    `news` what the last `append` wrote, all of it after the record `news_after`; `segment` is the
+    first seq of the open segment.
     """
 
     def __init__(self, directory: str) -> None:
@@ -144,6 +151,7 @@ class Journal:
         self.dirty = False
         self.news = b""
         self.news_after = 0
+        self.segment = 0
         self._pending = b""  # records that are not on disk yet
         self._first = 1  # the seq of the first of them
         self._held = 0  # bytes of an unfinished batch that are on disk
@@ -155,7 +163,8 @@ class Journal:
             self._repair(paths[-1])
 
     def _repair(self, path: str) -> None:
-        expected, size = first_seq_of(path), 0
+        expected = self.segment = first_seq_of(path)
+        size = 0
         with open(path, "rb", BLOCK) as file:
             for line in file:
                 record = records.split(line[:-1]) if line.endswith(b"\n") else None
@@ -169,6 +178,11 @@ class Journal:
             os.fsync(self._fd)
         self.seq, self._size = expected - 1, size
 
+    @property
+    def end(self) -> End:
+        """Where the next record will begin."""
+        return self.seq, self.segment, self._size
+
     def append(self, payloads: List[bytes], times: Optional[List[int]] = None) -> bool:
         """Number and write events (`records.dump`) at once; False when they wait for space.
 
@@ -181,7 +195,8 @@ class Journal:
         for index, payload in enumerate(payloads):
             self.seq += 1
             out.append(records.encode(self.seq, times[index] if times else now, payload))
-        self._pending = data = b"".join(out)
+        data = b"".join(out)
+        self._pending = data
         whole = not self._held
         if not self.flush():
             self.news = b""
@@ -215,25 +230,21 @@ class Journal:
             if self._pending:
                 if self._fd < 0 or (self._size >= SEGMENT and not self._held):
                     self._begin_segment()
-                self._write()
+                written = 0 if self._held else os.write(self._fd, self._pending)
+                self.dirty = self.dirty or written > 0
+                if written == len(self._pending):  # nearly always
+                    self._size += written
+                    self._pending = b""
+                else:
+                    self._write_rest(written)
         except OSError as problem:  # ENOSPC, EDQUOT; an EIO of a network disk may pass, too
             self.full = problem
             return False
         self.full = None
         return True
 
-    def _write(self) -> None:
-        if not self._held:  # nearly always all of it, in one go
-            self._held = os.write(self._fd, self._pending)
-            self.dirty = True
-            if self._held == len(self._pending):
-                self._pending = b""
-                self._size += self._held
-                self._held = 0
-                return
-            self._pending = self._pending[self._held :]
+    def _write_rest(self, written: int) -> None:
         view = memoryview(self._pending)
-        written = 0
         try:
             while written < len(view):
                 written += os.write(self._fd, view[written:])
@@ -250,7 +261,7 @@ class Journal:
         """A new segment, or the old one for a while longer when there is no room for a file."""
         if not self.sync():
             return
-        path = "%s/%016d.j" % (self.directory, self._first)
+        path = segment_path(self.directory, self._first)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
             fd = os.open(path, flags, 0o600)
@@ -260,7 +271,7 @@ class Journal:
             return
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd, self._size = fd, 0
+        self._fd, self._size, self.segment = fd, 0, self._first
         _sync_directory(self.directory)
 
     def sync(self) -> bool:

@@ -41,8 +41,9 @@ PLANS: Dict[str, Dict[str, float]] = {
 class Owner(Protocol):
     """The session, as the life of its CLI sees it."""
 
-    def act(self, call: Call) -> None:
-        """Run something that may emit, then journal what it emitted."""
+    def act(self, call: Call, routine: bool = False) -> None:
+        """Run something that may emit, then journal what it emitted. `routine`: unless that
+        changes how things stand, there is nothing to do next."""
 
     def may_read(self) -> bool:
         """False while the journal waits for space."""
@@ -214,10 +215,7 @@ class Life:
     def resume_reading(self) -> None:
         if self._child is not None and not self._listening and self._child.stdout >= 0:
             self._listening = True
-            self.loop.reader(self._child.stdout, self._read_stdout)
-
-    def _read_stdout(self) -> None:
-        self._hear()
+            self.loop.reader(self._child.stdout, self._hear)
 
     def _hear(self) -> bool:
         """One read of the pipe, one write of the journal; False when there is nothing."""
@@ -246,7 +244,7 @@ class Life:
                 for line in lines:
                     take(line)
 
-            self.owner.act(hear)
+            self.owner.act(hear, True)
         return True
 
     def _read_stderr(self) -> None:

@@ -2,9 +2,12 @@
 
 import json
 import socket
-from typing import Any, Dict, List
+import struct
+from typing import Any, Callable, Dict, List
 
-from .loop import Call, Loop
+from .journal import End
+from .lane import Deed
+from .loop import NOTHING, Call, Loop
 from .protocol import wire
 from .protocol.errors import CodecastError
 from .streams import READ, Lines, Outbox
@@ -19,17 +22,27 @@ LOST = CodecastError(
 
 class Link:
     """Calls go out, answers and wake-ups come in. `lost` is called once, after every open
-    call was refused with LOST."""
+    call was refused with LOST. `returned(channel, end)`: the supervisor gave a lane back."""
 
-    def __init__(self, loop: Loop, connection: socket.socket, woken: Call, lost: Call) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        woken: Call,
+        returned: Callable[[int, End], None],
+        lost: Call,
+    ) -> None:
         self._loop = loop
         self._connection = connection
         self._woken = woken
+        self._returned = returned
+        self._has_deed = False
         self._lost = lost
         self._lines = Lines(wire.MAX_LINE)
         self._calls: Dict[int, Waiter] = {}
         self._count = 0
         self._mourners: List[Call] = []
+        self.bereft: Call = NOTHING  # called when a lane was lent and the link is lost
         self.open = True
         self._out = Outbox(loop, connection.fileno(), self.close)
         loop.reader(connection.fileno(), self._read)
@@ -42,6 +55,23 @@ class Link:
         self._count += 1
         self._calls[self._count] = waiter
         self._out.put(wire.request(self._count, method, params))
+
+    def lend(self, deed: Deed, channel: int, seq: int, waiter: Waiter) -> bool:
+        """Offer a lane (see `lane`); False when that must wait. `{taken}` is the answer."""
+        if not self.open or self._out:
+            return False
+        frame = wire.request(self._count + 1, "lend", {"channel": channel, "seq": seq})
+        fds = [] if self._has_deed else deed.fds
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))]
+        try:
+            sent = self._connection.sendmsg([frame], rights if fds else [])
+        except OSError:
+            return False
+        self._has_deed = True
+        self._count += 1
+        self._calls[self._count] = waiter
+        self._out.put(frame[sent:])
+        return True
 
     def when_lost(self, call: Call) -> None:
         """Call once the supervisor is gone."""
@@ -64,6 +94,9 @@ class Link:
         for line in self._lines.feed(data)[0]:
             if line == b"!":
                 woken = True
+            elif line[:1] == b"!":
+                channel, *end = map(int, line[1:].split(b" "))
+                self._returned(channel, (end[0], end[1], end[2]))
             else:
                 self._take(line)
         if woken and self.open:
@@ -94,6 +127,7 @@ class Link:
         calls, self._calls = self._calls, {}
         for waiter in calls.values():
             waiter.refuse(LOST)
+        self.bereft()
         self._lost()
         for call in self._mourners:
             call()

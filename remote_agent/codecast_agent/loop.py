@@ -12,35 +12,14 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 Call = Callable[[], None]
+Handler = Callable[[], object]  # of a descriptor
 NOTHING: Call = lambda: None  # noqa: E731
 
+# Not `selectors`, which costs 60 KB and twice the time of a turn.
 if hasattr(select, "epoll"):
     _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
-
-    class _Poll:
-        """`select.epoll` alone: `selectors` costs 60 KB and twice the time of a turn."""
-
-        def __init__(self) -> None:
-            epoll = select.epoll()
-            self.register, self.modify = epoll.register, epoll.modify
-            self.unregister, self._poll = epoll.unregister, epoll.poll
-
-        def poll(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
-            return self._poll(timeout, 64)
-
 else:
     _IN, _OUT = select.POLLIN, select.POLLOUT
-
-    class _Poll:  # type: ignore[no-redef]
-        """The same where there is no epoll."""
-
-        def __init__(self) -> None:
-            poll = select.poll()
-            self.register, self.modify = poll.register, poll.modify
-            self.unregister, self._poll = poll.unregister, poll.poll
-
-        def poll(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
-            return self._poll(None if timeout is None else int(timeout * 1000 + 0.999))
 
 
 class _Timer:
@@ -62,18 +41,26 @@ class Loop:
     """Calls back when a descriptor is ready, a time has come or a signal was caught."""
 
     def __init__(self) -> None:
-        self._poll = _Poll()
-        self._ready: Dict[int, List[Optional[Call]]] = {}  # fd: [readable, writable]
+        self._wait: Callable[[Optional[float]], List[Tuple[int, int]]]
+        if hasattr(select, "epoll"):
+            self._poll: Any = select.epoll()
+            self._wait = self._poll.poll
+        else:
+            self._poll = select.poll()
+            self._wait = lambda timeout: self._poll.poll(
+                None if timeout is None else int(timeout * 1000 + 0.999)
+            )
+        self._ready: Dict[int, List[Optional[Handler]]] = {}  # fd: [readable, writable]
         self._timers: List[_Timer] = []
         self._count = 0
         self._signals: Dict[int, Call] = {}
         self.running = True
 
-    def reader(self, fd: int, call: Optional[Call]) -> None:
+    def reader(self, fd: int, call: Optional[Handler]) -> None:
         """Call when `fd` is readable; None ends it."""
         self._watch(fd, 0, call)
 
-    def writer(self, fd: int, call: Optional[Call]) -> None:
+    def writer(self, fd: int, call: Optional[Handler]) -> None:
         """Call when `fd` is writable; None ends it."""
         self._watch(fd, 1, call)
 
@@ -82,7 +69,7 @@ class Loop:
         self._watch(fd, 0, None)
         self._watch(fd, 1, None)
 
-    def _watch(self, fd: int, side: int, call: Optional[Call]) -> None:
+    def _watch(self, fd: int, side: int, call: Optional[Handler]) -> None:
         calls = self._ready.get(fd)
         if calls is None:
             if call is None:
@@ -151,7 +138,7 @@ class Loop:
             left = max(0.0, self._timers[0].when - time.monotonic())
             timeout = left if timeout is None else min(left, timeout)
         ready = self._ready
-        for fd, events in self._poll.poll(timeout):
+        for fd, events in self._wait(timeout):
             # a callback before this one may have closed it; errors and ends wake both sides
             calls = ready.get(fd)
             if calls is not None and events & ~_OUT and calls[0] is not None:
@@ -169,7 +156,7 @@ class Loop:
             timer.call()
 
 
-def _mask(calls: List[Optional[Call]]) -> int:
+def _mask(calls: List[Optional[Handler]]) -> int:
     return (_IN if calls[0] else 0) | (_OUT if calls[1] else 0)
 
 

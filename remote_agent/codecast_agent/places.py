@@ -13,13 +13,13 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import socket
 import stat
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from .protocol.errors import CodecastError
+from .system import delete
 
 Meta = Dict[str, Any]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -90,7 +90,7 @@ def tidy(directory: str, older: float = 3600.0) -> None:
         path = directory + "/" + name
         try:
             if name.startswith(".") and os.lstat(path).st_mtime < time.time() - older:
-                shutil.rmtree(path, ignore_errors=True)
+                delete(path)
         except OSError:
             continue
 
@@ -142,10 +142,10 @@ class Place:
                 fill(cls(aside))
             os.rename(aside, place.path)
         except CodecastError:
-            shutil.rmtree(aside, ignore_errors=True)
+            delete(aside)
             raise
         except OSError as problem:
-            shutil.rmtree(aside, ignore_errors=True)
+            delete(aside)
             if problem.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 return None
             raise CodecastError(
@@ -264,4 +264,4 @@ class Place:
             os.rename(self.path, aside)
         except FileNotFoundError:
             return
-        shutil.rmtree(aside, ignore_errors=True)
+        delete(aside)

@@ -15,8 +15,8 @@ from typing import Any, Callable, Dict, Tuple
 from .helper import fork, outcome, write_all
 from .journal import BLOCK
 from .loop import Loop
+from .outlet import Outlet
 from .protocol.errors import CodecastError
-from .subscriptions import Outlet
 from .waiter import Waiter
 
 HELD = 256 << 10  # bytes that wait to leave, above which nothing more is taken

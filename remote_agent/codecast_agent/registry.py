@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from . import burial, supervisor
 from .helper import Helper
-from .journal import bounds
+from .journal import End, bounds
 from .links import Link
 from .loop import Loop
 from .places import Place, check_id, places, roots, sessions_directory, tidy
@@ -44,7 +44,8 @@ class Entry:
 
 class Registry:
     """`changed(session, alive, last_seq)` tells who came or went; `grew(session)` that a
-    journal has more; `gone(session)` that a directory was removed."""
+    journal has more; `gone(session)` that a directory was removed; `returned(channel, end)` that
+    a supervisor gives a lane back."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Registry:
         changed: Callable[[str, bool, int], None],
         grew: Callable[[str], None],
         gone: Callable[[str], None],
+        returned: Callable[[int, End], None],
     ) -> None:
         self.loop = loop
         self.directory = sessions_directory(root)
@@ -61,6 +63,7 @@ class Registry:
         self._changed = changed
         self._grew = grew
         self._gone = gone
+        self._returned = returned
         self._seen: Dict[str, int] = {}  # directory: mtime at the last listing
         self.adopting: Set[Tuple[str, str]] = set()  # (cli, native) being taken over
 
@@ -115,6 +118,11 @@ class Registry:
         if session in self.entries:
             self._drop(session)
 
+    def link_of(self, session: str) -> Optional[Link]:
+        """To the session's supervisor, if it lives."""
+        entry = self.entries.get(session)
+        return entry.link if entry is not None else None
+
     def owners(self) -> Dict[Tuple[str, str], Entry]:
         """Which session goes on with which conversation of which CLI, by `(cli, native)`."""
         self.scan()
@@ -149,6 +157,7 @@ class Registry:
             self.loop,
             connection,
             partial(self._grew, entry.place.session),
+            self._returned,
             partial(self._lost, entry),
         )
         entry.unburied = False

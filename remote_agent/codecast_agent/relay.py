@@ -11,11 +11,10 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from functools import partial
 from typing import Any, Callable, Dict, NoReturn, Optional
 
-from . import changes, editing, files, host, skills, starting, system
+from . import starting, system
 from .helper import Helper
 from .journal import bounds
 from .links import LOST, Link
@@ -26,7 +25,6 @@ from .protocol import wire
 from .protocol.errors import CodecastError
 from .registry import Entry, Registry
 from .subscriptions import Subscriptions
-from .terminals import Terminals
 from .waiter import Waiter
 
 Params = Dict[str, Any]
@@ -46,6 +44,7 @@ FORWARDED = [
     "rename",
     "resume",
 ]
+GROUPS = ("host", "file", "changes", "skills", "terminal")  # of `_load`
 _SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "csh", "tcsh", "busybox", "rbash")
 
 
@@ -62,28 +61,57 @@ class Relay:
         self._decoder = wire.Decoder()
         self._subscriptions = Subscriptions(self._loop, 1, _end)
         self._registry = Registry(
-            self._loop, root, self._changed, self._subscriptions.grew, self._subscriptions.end
+            self._loop,
+            root,
+            self._changed,
+            self._subscriptions.grew,
+            self._subscriptions.end,
+            self._subscriptions.returned,
         )
-        login = LoginShell(self._loop)
+        self._subscriptions.link_of = self._registry.link_of
+        self._login = LoginShell(self._loop)
         self._methods: Dict[str, Method] = {
             "hello": self._hello,
             "ping": self._ping,
             "session/list": self._list,
-            "session/start": partial(starting.start, self._registry, login, self._progress),
+            "session/start": partial(starting.start, self._registry, self._login, self._progress),
             "session/subscribe": self._subscribe,
             "session/unsubscribe": self._unsubscribe,
             "session/stop": self._stop,
             "session/remove": self._remove,
             "session/ack": self._ack,
-            **host.methods(self._loop, self._registry, login, self._progress),
-            **files.methods(self._loop, self._registry, self._subscriptions.outlet),
-            **skills.methods(self._loop),
-            **editing.methods(self._loop, self._registry),
-            **changes.methods(self._loop, self._registry),
-            **Terminals(self._loop, self._subscriptions.outlet, self._registry).methods(),
         }
         for verb in FORWARDED:
             self._methods["session/" + verb] = partial(self._forward, verb)
+
+    def _load(self, name: str) -> Optional[Method]:
+        """Methods that not every connection asks for; supervisors are spared their code, too."""
+        group = name.partition("/")[0]
+        loop, registry = self._loop, self._registry
+        if group == "host":
+            from . import host
+
+            self._methods.update(host.methods(loop, registry, self._login, self._progress))
+        elif group == "file":
+            from . import editing, files
+
+            outlet = self._subscriptions.outlet
+            self._methods.update(files.methods(loop, registry, outlet))
+            self._methods.update(editing.methods(loop, registry))
+        elif group == "changes":
+            from . import changes
+
+            self._methods.update(changes.methods(loop, registry))
+        elif group == "skills":
+            from . import skills
+
+            self._methods.update(skills.methods(loop))
+        elif group == "terminal":
+            from .terminals import Terminals
+
+            outlet = self._subscriptions.outlet
+            self._methods.update(Terminals(loop, outlet, registry).methods())
+        return self._methods.get(name)
 
     def run(self) -> None:
         """Until the connection ends; does not return."""
@@ -122,8 +150,8 @@ class Relay:
             if id is not None:
                 tell(wire.error(id, problem))
 
-        method = self._methods.get(str(name))
         try:
+            method = self._methods.get(str(name)) or self._load(str(name))
             if method is None:
                 raise CodecastError(
                     "not_supported", "This machine's agent does not know %r." % name
@@ -135,7 +163,7 @@ class Relay:
             code = "disk_full" if problem.errno in (28, 122) else "internal"
             refuse(CodecastError(code, "%s failed: %s" % (name, problem)))
         except Exception as problem:
-            traceback.print_exc()
+            sys.stderr.write(system.trace())
             refuse(CodecastError("internal", "%s failed: %r" % (name, problem)))
 
     def _check_lease(self) -> None:
@@ -335,6 +363,6 @@ def main(root: str, agent_hash: str) -> None:
     try:
         Relay(root, agent_hash).run()
     except Exception:
-        traceback.print_exc()
+        sys.stderr.write(system.trace())
         sys.stderr.flush()
         os._exit(1)

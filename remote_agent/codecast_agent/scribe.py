@@ -7,7 +7,6 @@ these wait in memory, and the CLI's pipe is not read, so that it waits too.
 
 import os
 import time
-import traceback
 from typing import Any, Dict, List, Protocol
 
 from . import prompts
@@ -18,6 +17,7 @@ from .places import Place
 from .protocol import records
 from .protocol.errors import CodecastError
 from .protocol.state import FOLDED
+from .system import trace
 
 Event = Dict[str, Any]
 SYNC_EVERY = 1.0
@@ -30,10 +30,9 @@ URGENT = frozenset(
 
 
 class Stage(Protocol):
-    """Where the consequences go."""
+    """Where the consequences go; `wake` tells that the journal grew."""
 
-    def wake(self) -> None:
-        """The journal grew."""
+    wake: Call
 
     def pass_line(self, line: bytes) -> None:
         """To the CLI's stdin."""
@@ -64,11 +63,14 @@ class Scribe:
         self._depth = 0
         self._sync_planned = False
         self._retry_planned = False
+        self._stirred = False  # there may be something to do next
         self._log_size = LOG_LIMIT
 
-    def act(self, call: Call) -> None:
+    def act(self, call: Call, routine: bool = False) -> None:
         """Run, journal what was emitted, let the consequences out, and go on while there is
-        something to do next. A mistake of ours is logged and shown, and the session goes on."""
+        something to do next. A mistake of ours is logged and shown, and the session goes on.
+        `routine`: what was emitted alone can lead to something to do."""
+        self._stirred = self._stirred or not routine
         self._depth += 1
         try:
             call()
@@ -79,8 +81,10 @@ class Scribe:
             self._depth -= 1
         if not self._depth:
             self.commit()
-            while self.stage.step():
-                self.commit()
+            if self._stirred:
+                self._stirred = False
+                while self.stage.step():
+                    self.commit()
 
     def record(self, event: Event) -> None:
         """Number an event and take it into the ledger; written when the act ends."""
@@ -93,10 +97,14 @@ class Scribe:
             event = {"type": "notice", "level": "error", "text": "An event was lost: %s" % problem}
             payload = records.dump(event)
         kind = event["type"]
-        over = self.ledger.in_turn() if kind == "turn_ended" else []
         self._payloads.append(payload)
+        seq = self.journal.seq + len(self._payloads)
+        if kind not in FOLDED:
+            self.ledger.pass_over(seq, time.time(), kind)
+            return
+        over = self.ledger.in_turn() if kind == "turn_ended" else []
         self.urgent = self.urgent or kind in URGENT
-        self._take(self.journal.seq + len(self._payloads), event)
+        self._take(seq, event)
         if kind == "turn_ended":
             for each in prompts.at_turn_end(over, str(event["reason"]), event.get("error")):
                 self.record(each)
@@ -120,10 +128,9 @@ class Scribe:
             )
 
     def _take(self, seq: int, event: Event) -> None:
-        kind = event["type"]
-        if kind in FOLDED:  # of others only the type matters
-            event = {key: value for key, value in event.items() if key != "type"}
-        self.ledger.apply(seq, time.time(), kind, event)
+        data = {key: value for key, value in event.items() if key != "type"}
+        self.ledger.apply(seq, time.time(), event["type"], data)
+        self._stirred = True
 
     def commit(self) -> None:
         """Write, sync if it is urgent, then let lines and replies go."""
@@ -139,12 +146,14 @@ class Scribe:
             return
         if written:
             self.stage.wake()
-        lines, self.lines = self.lines, []
-        for line in lines:
-            self.stage.pass_line(line)
-        replies, self.replies = self.replies, []
-        for reply in replies:
-            reply()
+        if self.lines:
+            lines, self.lines = self.lines, []
+            for line in lines:
+                self.stage.pass_line(line)
+        if self.replies:
+            replies, self.replies = self.replies, []
+            for reply in replies:
+                reply()
         if journal.dirty and not self._sync_planned:
             self._sync_planned = True
             self.loop.after(SYNC_EVERY, self._sync)
@@ -184,4 +193,4 @@ class Scribe:
 
     def log_trace(self) -> None:
         """The exception being handled."""
-        self.log(traceback.format_exc().encode("utf-8", "backslashreplace"))
+        self.log(trace().encode("utf-8", "backslashreplace"))

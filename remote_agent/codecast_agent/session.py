@@ -38,7 +38,7 @@ class Session:
         self.turn_waiters: List[Waiter] = []
         self.stop_waiters: List[Waiter] = []
         self.escalation: Optional[Call] = None  # cancels the end of an interrupt's patience
-        self._wake_relays = wake_relays
+        self.wake = wake_relays
         self._ended = ended
         self._quiet = False  # a restart nobody needs to notice
         self._resumed = False
@@ -47,9 +47,6 @@ class Session:
         scribe.stage = self
 
     # -- the stage of the scribe
-
-    def wake(self) -> None:
-        self._wake_relays()
 
     def pass_line(self, line: bytes) -> None:
         self.life.send(line)
@@ -113,7 +110,7 @@ class Session:
             raise
         except Exception as problem:
             self.scribe.log_trace()
-            raise CodecastError("internal", "The adapter failed: %r" % problem) from problem
+            raise CodecastError("internal", _mistake(problem)) from problem
 
     def capture(self, call: Call) -> Emitted:
         """Run what may raise: what it emitted is returned, what it sent in vain is dropped."""
@@ -198,8 +195,8 @@ class Session:
         self.wanted = True
         self.act(lambda: None)
 
-    def act(self, call: Call) -> None:
-        self.scribe.act(call)
+    def act(self, call: Call, routine: bool = False) -> None:
+        self.scribe.act(call, routine)
 
     def may_read(self) -> bool:
         return self.scribe.journal.full is None
@@ -251,10 +248,13 @@ class Session:
         if adapter is None:
             return
         try:
-            self.guard(partial(adapter.line, line))
-        except CodecastError as problem:
+            adapter.line(line)
+        except Exception as problem:
+            words = problem.message if isinstance(problem, CodecastError) else _mistake(problem)
+            if not isinstance(problem, CodecastError):
+                self.scribe.log_trace()
             shown = line[:2000].decode("utf-8", "backslashreplace")
-            self.emit("notice", level="error", text=problem.message, raw=shown)
+            self.emit("notice", level="error", text=words, raw=shown)
 
     def cli_says_too_much(self, length: int) -> None:
         text = "The CLI wrote a line of %d MiB, which is left out: more than %d are not taken."
@@ -324,3 +324,7 @@ class Session:
             self.place.write_meta(self.meta)
         except OSError:
             self.scribe.log_trace()
+
+
+def _mistake(problem: Exception) -> str:
+    return "The adapter failed: %r" % problem

@@ -1,118 +1,35 @@
 """From the journals' files to the hub: whole records, block by block, never parsed.
 
 A subscription is a cursor in a session's files; replay and live are one path, so nothing is
-lost or repeated between them. `Outlet` is the hub's end: what it is told goes before blocks,
-and blocks are read from the files only as fast as they leave, so memory stays bounded. A
-record longer than a block is passed on in pieces without being held.
+lost or repeated between them. Blocks are read only as fast as they leave, so memory stays
+bounded, and a record longer than a block is passed on in pieces without being held. Once
+everything has left, the channel is lent to the session's supervisor (see `lane`), until it
+gives it back.
 """
 
 import os
+import time
 from collections import deque
-from typing import Deque, Dict, List, Optional, Union
+from functools import partial
+from typing import Any, Callable, Deque, Dict, List, Optional
 
-from .journal import BLOCK, bounds, seek
+from .journal import BLOCK, End, bounds, first_seq_of, seek, segment_path
+from .lane import Deed
+from .links import Link
 from .loop import Call, Loop
+from .outlet import HIGH_WATER, Outlet, Slice
 from .places import Place
-from .protocol.wire import block_header
+from .protocol.errors import CodecastError
+from .waiter import Waiter
 
-HIGH_WATER = 1 << 20  # unsent bytes above which no journal is read
-
-
-class Slice:
-    """A part of a file on its way out, read when it leaves."""
-
-    def __init__(self, fd: int, offset: int, length: int) -> None:
-        self._fd = os.dup(fd)
-        self._offset = offset
-        self._left = length
-
-    def take(self) -> bytes:
-        """The next piece; empty at the end. Raises EOFError when the file was cut."""
-        if not self._left:
-            os.close(self._fd)
-            return b""
-        data = os.pread(self._fd, min(BLOCK, self._left), self._offset)
-        if not data:
-            raise EOFError("a journal was cut while it was sent")
-        self._offset += len(data)
-        self._left -= len(data)
-        return data
+REST = 0.05  # seconds until a lane that was given back is lent again
 
 
-class Outlet:
-    """Frames on their way to the hub; `room` is called when more may be put."""
+class Loan:
+    """A lane offered to the supervisor at the other end of `link`, or lent to it."""
 
-    def __init__(self, loop: Loop, fd: int, broken: Call, room: Call) -> None:
-        self._loop = loop
-        self._fd = fd
-        self._broken = broken
-        self._room = room
-        self._first: Deque[bytes] = deque()
-        self._blocks: Deque[Union[bytes, Slice]] = deque()
-        self._current: Union[memoryview, None] = None
-        self._watching = False
-        self.size = 0  # bytes held
-
-    def tell(self, frame: bytes) -> None:
-        """A message: it goes before blocks that wait."""
-        self._first.append(frame)
-        self.size += len(frame)
-        if not self._watching:
-            self.flush()
-
-    def block(self, channel: int, data: Union[bytes, Slice], length: int) -> None:
-        """A block of `length` bytes; the caller flushes."""
-        header = block_header(channel, length)
-        if isinstance(data, bytes):
-            self._blocks.append(header + data)
-            self.size += len(header) + length
-        else:
-            self._blocks.append(header)
-            self._blocks.append(data)
-            self.size += len(header)
-
-    def _next(self) -> Optional[memoryview]:
-        """What leaves next. A slice at the head of the blocks is the rest of a frame."""
-        while self._blocks and isinstance(self._blocks[0], Slice):
-            piece = self._blocks[0].take()
-            if piece:
-                self.size += len(piece)
-                return memoryview(piece)
-            self._blocks.popleft()
-        if self._first:
-            return memoryview(self._first.popleft())
-        if self._blocks:
-            block = self._blocks.popleft()
-            assert isinstance(block, bytes)
-            return memoryview(block)
-        return None
-
-    def flush(self) -> None:
-        """Write what can be written now."""
-        try:
-            while True:
-                if self._current is None:
-                    self._current = self._next()
-                    if self._current is None:
-                        break
-                written = os.write(self._fd, self._current)
-                self.size -= written
-                rest = self._current[written:]
-                self._current = rest if rest else None
-        except BlockingIOError:
-            pass
-        except (OSError, EOFError):
-            self._broken()
-            return
-        waiting = self._current is not None or bool(self._first) or bool(self._blocks)
-        if waiting != self._watching:
-            self._watching = waiting
-            self._loop.writer(self._fd, self._writable if waiting else None)
-
-    def _writable(self) -> None:
-        self.flush()
-        if self.size < HIGH_WATER // 2:
-            self._room()
+    def __init__(self, link: Link) -> None:
+        self.link = link
 
 
 class Subscription:
@@ -123,8 +40,28 @@ class Subscription:
         self.place = place
         self.seq = after  # of the last record passed on
         self._fd = -1
+        self._segment = 0  # its first seq
         self._offset = 0
         self._scanned = 0  # no line end between _offset and here
+        self.queued = False  # for its turn
+        self.live = False  # its session has said something since it began
+        self.loan: Optional[Loan] = None  # the lane is lent, or offered
+        self.lend_from = 0.0  # not before
+
+    @property
+    def end(self) -> End:
+        return self.seq, self._segment, self._offset
+
+    def move(self, end: End) -> None:
+        """Go on from there."""
+        seq, segment, offset = end
+        if seq == self.seq:
+            return
+        if segment != self._segment:
+            self.close()
+            fd = os.open(segment_path(self.place.journal, segment), os.O_RDONLY | os.O_CLOEXEC)
+            self._fd, self._segment = fd, segment
+        self.seq, self._offset, self._scanned = seq, offset, 0
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -174,12 +111,13 @@ class Subscription:
         if found is None:
             return False
         path, self._offset = found
+        self._segment = first_seq_of(path)
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._scanned = 0
         return True
 
     def _next_segment(self) -> bool:
-        path = "%s/%016d.j" % (self.place.journal, self.seq + 1)
+        path = segment_path(self.place.journal, self.seq + 1)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -191,17 +129,22 @@ class Subscription:
             os.close(fd)  # it grew between our reading and the new one's beginning
             return True
         self.close()
-        self._fd, self._offset, self._scanned = fd, 0, 0
+        self._fd, self._segment, self._offset, self._scanned = fd, self.seq + 1, 0, 0
         return True
 
 
 class Subscriptions:
-    """All of a relay's, served in turn."""
+    """All of a relay's, served in turn. `link_of` leads to a session's supervisor."""
 
     def __init__(self, loop: Loop, fd: int, broken: Call) -> None:
         self.outlet = Outlet(loop, fd, broken, self.pump)
+        self.link_of: Callable[[str], Optional[Link]] = lambda session: None
+        self._fd = fd
         self._all: Dict[int, Subscription] = {}
+        self._of: Dict[str, List[Subscription]] = {}  # by session
         self._ready: Deque[Subscription] = deque()
+        self._deed: Optional[Deed] = None
+        self._lends = True
 
     def add(self, channel: int, place: Place, after: int) -> Optional[int]:
         """Begin; returns the journal's last seq, or None when `after` is beyond it."""
@@ -209,25 +152,36 @@ class Subscriptions:
         self.remove(channel)
         if after > last:
             return None
-        self._all[channel] = Subscription(channel, place, after)
+        for other in self._of.get(place.session, ()):
+            self._recall(other)
+        self._all[channel] = new = Subscription(channel, place, after)
+        self._of.setdefault(place.session, []).append(new)
         return last
 
     def begin(self, channel: int) -> None:
         """After the hub was told: the first blocks."""
         if channel in self._all:
-            self._ready.append(self._all[channel])
-            self.pump()
+            self._again(self._all[channel])
 
     def remove(self, channel: int) -> None:
         subscription = self._all.pop(channel, None)
-        if subscription is not None:
-            subscription.close()
-            self._ready = deque(each for each in self._ready if each is not subscription)
+        if subscription is None:
+            return
+        self._recall(subscription)
+        subscription.close()
+        session = subscription.place.session
+        self._of[session].remove(subscription)
+        if not self._of[session]:
+            del self._of[session]
+        if subscription.queued:
+            self._ready.remove(subscription)
 
     def grew(self, session: str) -> None:
         """A session's journal has more."""
-        for subscription in self._all.values():
-            if subscription.place.session == session and subscription not in self._ready:
+        for subscription in self._of.get(session, ()):
+            subscription.live = True
+            if not subscription.queued and subscription.loan is None:
+                subscription.queued = True
                 self._ready.append(subscription)
         self.pump()
 
@@ -237,7 +191,7 @@ class Subscriptions:
             self.remove(channel)
 
     def channels_of(self, session: str) -> List[int]:
-        return [each.channel for each in self._all.values() if each.place.session == session]
+        return [each.channel for each in self._of.get(session, ())]
 
     def pump(self) -> None:
         """Blocks of those that have more, one each in turn, up to the high-water mark."""
@@ -247,6 +201,81 @@ class Subscriptions:
                 more = subscription.pump(self.outlet)
             except FileNotFoundError:
                 more = False
+            subscription.queued = more
             if more:
                 self._ready.append(subscription)
             self.outlet.flush()
+            if not more:
+                self._lend(subscription)
+
+    def _again(self, subscription: Subscription) -> None:
+        if not subscription.queued:
+            subscription.queued = True
+            self._ready.append(subscription)
+        self.pump()
+
+    # -- lanes
+
+    def _lend(self, subscription: Subscription) -> None:
+        """Offer the lane of a live session of which nothing is left to send."""
+        session, channel = subscription.place.session, subscription.channel
+        link = self.link_of(session)
+        if link is None or not subscription.live or not self._lends or self.outlet.size:
+            return
+        alone = len(self._of.get(session, ())) == 1 and subscription.loan is None
+        if not alone or time.monotonic() < subscription.lend_from:
+            return
+        if self._deed is None:
+            self._deed = self.outlet.deed = Deed.make(self._fd)
+            self._lends = self._deed is not None
+            if self._deed is None:
+                return
+
+        loan = Loan(link)
+        back = partial(self._back, subscription, loan)
+
+        def answered(value: Any) -> None:
+            if not value.get("taken"):  # it was faster: there is more in the file
+                back()
+
+        def refused(problem: CodecastError) -> None:
+            if problem.code == "not_supported":  # an older supervisor
+                subscription.lend_from = float("inf")
+            back()
+
+        self._deed.note(channel, subscription.end)
+        if link.lend(self._deed, channel, subscription.seq, Waiter(answered, refused)):
+            subscription.loan, link.bereft = loan, back
+
+    def returned(self, channel: int, end: End) -> None:
+        """A supervisor gives a lane back: `end` is how far it passed it on."""
+        subscription = self._all.get(channel)
+        if subscription is not None:
+            subscription.lend_from = time.monotonic() + REST
+            self._back(subscription, subscription.loan, end)
+
+    def _recall(self, subscription: Subscription) -> None:
+        loan = subscription.loan
+        if loan is None:
+            return
+
+        def answered(value: Any) -> None:
+            self._back(subscription, loan, value.get("end"))
+
+        back = Waiter(answered, lambda problem: self._back(subscription, loan))
+        loan.link.call("recall", {"channel": subscription.channel}, back)
+
+    def _back(
+        self, subscription: Subscription, loan: Optional[Loan], end: Optional[End] = None
+    ) -> None:
+        """The channel is ours again, from `end` on or where the deed says."""
+        if loan is None or subscription.loan is not loan:
+            return
+        subscription.loan = None
+        assert self._deed is not None
+        if self._all.get(subscription.channel) is subscription:
+            try:
+                subscription.move(end or self._deed.noted(subscription.channel))
+            except OSError:
+                return  # the session was removed
+            self._again(subscription)

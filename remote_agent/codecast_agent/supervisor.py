@@ -10,13 +10,14 @@ import json
 import os
 import signal
 import socket
+import struct
 import time
-import traceback
 from functools import partial
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Sequence
 
 from . import burial, system, tree
 from .journal import Journal
+from .lane import Deed, Lane
 from .ledger import Ledger
 from .loop import Loop
 from .places import Lock, Place
@@ -30,6 +31,8 @@ from .waiter import Waiter
 
 LISTENING = b"1"
 WAKE = b"!\n"
+_LENT = socket.CMSG_SPACE(2 * 4)
+_CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 LOCK_WITHIN = 30.0  # seconds for another's burial to end
 
 
@@ -76,7 +79,7 @@ def _detach(write: int) -> None:
 def _complain(place: Place) -> None:
     try:
         fd = os.open(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(fd, traceback.format_exc().encode("utf-8", "backslashreplace"))
+        os.write(fd, system.trace().encode("utf-8", "backslashreplace"))
     except OSError:
         pass
 
@@ -147,6 +150,7 @@ class Supervisor:
     def _wake(self) -> None:
         for peer in self._peers:
             peer.wake()
+        self._journal.news = b""  # it may be large
 
     def _accept(self) -> None:
         try:
@@ -157,7 +161,7 @@ class Supervisor:
             connection.close()
             return
         connection.setblocking(False)
-        self._peers.append(Peer(self._loop, connection, self._verbs, self._peers))
+        self._peers.append(Peer(self._loop, connection, self._verbs, self._journal, self._peers))
 
     def _reap(self) -> None:
         while True:
@@ -171,15 +175,23 @@ class Supervisor:
 
 
 class Peer:
-    """A relay at the socket: JSON-RPC lines both ways, and WAKE."""
+    """A relay at the socket: JSON-RPC lines both ways, WAKE, and the lane it may lend."""
 
     def __init__(
-        self, loop: Loop, connection: socket.socket, verbs: Verbs, peers: "List[Peer]"
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        verbs: Verbs,
+        journal: Journal,
+        peers: "List[Peer]",
     ) -> None:
         self._loop = loop
         self._connection = connection
         self._verbs = verbs
+        self._journal = journal
         self._peers = peers
+        self._deed: Optional[Deed] = None
+        self._lane: Optional[Lane] = None
         self._lines = Lines(wire.MAX_LINE)
         self._open = True
         self._woken = False  # a wake-up is on its way
@@ -188,7 +200,14 @@ class Peer:
         loop.reader(connection.fileno(), self._read)
 
     def wake(self) -> None:
-        if not self._woken and self._open:
+        """The journal grew."""
+        if self._lane is not None:
+            journal = self._journal
+            if self._lane.pass_on(journal.news, journal.news_after, journal.end):
+                return
+            lane, self._lane = self._lane, None
+            self._put(b"!%d %d %d %d\n" % (lane.channel, *lane.end))
+        elif not self._woken and self._open:
             self._woken = True
             self._out.put(WAKE)
 
@@ -197,11 +216,14 @@ class Peer:
 
     def _read(self) -> None:
         try:
-            data = self._connection.recv(READ)
+            data, lent, _, _ = self._connection.recvmsg(READ, _LENT, _CLOEXEC)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data, lent = b"", []
+        for level, kind, fds in lent:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self._take_deed(struct.unpack("%di" % (len(fds) // 4), fds))
         if not data:
             self._close()
             return
@@ -220,7 +242,31 @@ class Peer:
         def refuse(problem: CodecastError) -> None:
             self._put(wire.error(id, problem))
 
-        self._verbs.call(method, params, Waiter(reply, refuse))
+        if method == "lend":
+            reply({"taken": self._borrow(params)})
+        elif method == "recall":
+            lane, self._lane = self._lane, None
+            reply({"end": lane.end if lane is not None else None})
+        else:
+            self._verbs.call(method, params, Waiter(reply, refuse))
+
+    def _take_deed(self, fds: Sequence[int]) -> None:
+        if self._deed is not None or len(fds) != 2:
+            for fd in fds:
+                os.close(fd)
+        else:
+            self._deed = Deed(*fds)
+
+    def _borrow(self, params: Any) -> bool:
+        """Take the lane when the relay is not behind; it may ask again."""
+        channel, seq = params.get("channel"), params.get("seq")
+        journal = self._journal
+        if self._deed is None or self._lane is not None or journal.full is not None:
+            return False
+        if seq != journal.seq or not isinstance(channel, int):
+            return False
+        self._lane = Lane(self._deed, channel, journal.end)
+        return True
 
     def _put(self, data: bytes) -> None:
         if self._open:
@@ -229,6 +275,9 @@ class Peer:
     def _close(self) -> None:
         if self._open:
             self._open = False
+            self._lane = None
+            if self._deed is not None:
+                self._deed.close()
             self._out.close()
             self._loop.forget(self._connection.fileno())
             self._connection.close()

@@ -14,7 +14,7 @@ LINUX = sys.platform.startswith("linux")
 SUPERVISOR = "codecast-sup"  # the name of a supervisor's process, at most 15 bytes
 RELAY = "codecast-relay"
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _libc: Any = None
 
 
@@ -28,6 +28,20 @@ def preload() -> None:
             _libc = ctypes.CDLL(None)
         except (ImportError, OSError):
             _libc = False
+
+
+def trace() -> str:
+    """Of the exception being handled. What formats it is loaded only now."""
+    import traceback
+
+    return traceback.format_exc()
+
+
+def delete(path: str) -> None:
+    """A directory with all that is in it, as far as that can be."""
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _prctl(option: int, value: Any) -> None:
@@ -50,7 +64,11 @@ def adopt_orphans() -> None:
 
 def set_name(name: str) -> None:
     """What `ps` shows and `/proc/PID/comm` says."""
-    _prctl(_PR_SET_NAME, name.encode())
+    try:
+        with open("/proc/self/comm", "wb", 0) as file:
+            file.write(name.encode())
+    except OSError:
+        pass
 
 
 def set_oom_score(score: int) -> None:

@@ -19,11 +19,11 @@ from typing import Any, Callable, Dict, List, Optional
 
 from . import system
 from .loop import Loop
+from .outlet import Outlet
 from .protocol.errors import CodecastError
 from .registry import Registry
 from .starting import directory
 from .streams import Outbox
-from .subscriptions import Outlet
 from .waiter import Waiter
 
 Params = Dict[str, Any]

@@ -14,7 +14,10 @@ def test_every_method_of_a_relay_is_listed(tmp_path: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from codecast_agent.relay import Relay\n"
-        "print(*Relay(sys.argv[2], 'test')._methods)"
+        "from codecast_agent.relay import GROUPS\n"
+        "relay = Relay(sys.argv[2], 'test')\n"
+        "[relay._load(group) for group in GROUPS]\n"
+        "print(*relay._methods)"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, str(AGENT), str(tmp_path)],

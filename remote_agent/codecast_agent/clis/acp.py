@@ -375,7 +375,11 @@ class AcpAdapter:
                 self._fail("", {"code": AUTH_REQUIRED, "message": "it asks for a login"})
             return
         try:
-            self._rpc.take(message)
+            update = message.get("method") == "session/update" and "id" not in message
+            if update and self._prompted:  # nearly always
+                self._content.update(obj(obj(message.get("params")).get("update")))
+            else:
+                self._rpc.take(message)
         except Exception as problem:  # a wrong shape must cost one message, not the session
             self._host.emit(
                 "notice",

@@ -120,12 +120,14 @@ class Content:
                 "notice", level="info", text="The CLI sent content of an unknown type.", raw=update
             )
             return
-        if self._hidden(block):
+        if self._quirks.hidden and self._hidden(block):
             words = self._quirks.mode_words
             if words and block.get("text", "").startswith(words):
                 self._settings.mode_update({"currentModeId": block["text"][len(words) :].strip()})
             return
-        message = text_of(update.get("messageId"))
+        message = update.get("messageId") or ""
+        if not isinstance(message, str):
+            message = ""
         if message and kind == "agent_thought_chunk":
             message += ":thought"  # a message's thoughts and its text are two
         if self._last != (kind, message):
@@ -277,7 +279,7 @@ class _Call:
 
 def content_block(value: Any) -> Optional[Dict[str, Any]]:
     """Our content block of ACP's; None for a type that has none."""
-    block = obj(value)
+    block: Dict[str, Any] = value if isinstance(value, dict) else {}
     kind = block.get("type")
     if kind == "text" and isinstance(block.get("text"), str):
         return {"type": "text", "text": block["text"]}

@@ -5,7 +5,6 @@ here, and nowhere is one invented: where the mode is one we keep ourselves, the 
 given the answer with the mode.
 """
 
-import uuid
 from typing import Any, Callable, Dict, List, Tuple
 
 from ..protocol.errors import CodecastError
@@ -14,7 +13,7 @@ from .acp_content import Content
 from .acp_settings import Settings
 from .contract import Answer, Host
 from .forms import Form
-from .lines import clip, many, obj, text_of
+from .lines import clip, many, new_id, obj, text_of
 from .places import within
 from .quirks import Quirks
 
@@ -184,7 +183,7 @@ class Requests:
             self._reply(entry.native, entry.withdrawn)
 
     def _remember(self, native: Any, build: Build, withdrawn: Dict[str, Any]) -> str:
-        request = uuid.uuid4().hex
+        request = new_id()
         self._open[request] = _Open(native, build, withdrawn)
         return request
 

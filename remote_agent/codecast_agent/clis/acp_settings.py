@@ -6,7 +6,7 @@ fits, auto and code are kept by us, who then answer its permission requests by t
 In plan we refuse what may write: many agents' own plan mode asks the person for it.
 """
 
-import copy
+import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from .contract import Host
@@ -178,7 +178,7 @@ class Settings:
         if self.mode:
             fields["class"] = self.mode
         if (self._values or self.mode) and fields != self._told:
-            self._told = copy.deepcopy(fields)
+            self._told = json.loads(json.dumps(fields))
             self._host.emit("config_option_update", **fields)
 
 

@@ -7,16 +7,14 @@ for asking costs seconds and may open a browser.
 """
 
 import os
-import shutil
-import subprocess
 import sys
-import threading
+from _thread import allocate_lock
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type
 
 from ..protocol.errors import CodecastError
 from .acp import adapter_for
 from .contract import Adapter
-from .environment import environment, fresh, keep, login
+from .environment import environment, fresh, keep, login, which
 from .logins import logged_in
 from .quirks import quirks
 
@@ -100,7 +98,7 @@ CLIS: Dict[str, Cli] = {
 }
 
 _versions: Dict[Tuple[str, float], str] = {}  # (path, mtime) -> version
-_lock = threading.Lock()
+_lock = allocate_lock()
 
 
 def report(refresh: bool = False) -> List[Dict[str, Any]]:
@@ -131,9 +129,9 @@ def report(refresh: bool = False) -> List[Dict[str, Any]]:
 def _found_by(name: str, cli: Cli, path: str, env: Dict[str, str], shell_path: str) -> str:
     if os.environ.get(_variable(name)) or env.get(_variable(name)):
         return "variable"
-    if path == shutil.which(cli.program):
+    if path == which(cli.program):
         return "path"
-    return "shell" if path == shutil.which(cli.program, path=shell_path) else "place"
+    return "shell" if path == which(cli.program, shell_path) else "place"
 
 
 def resolve(cli: str, command: Optional[List[str]] = None) -> List[str]:
@@ -259,7 +257,7 @@ def _find(name: str, cli: Cli, env: Dict[str, str]) -> Optional[str]:
 
 
 def _which(program: str, env: Dict[str, str]) -> Optional[str]:
-    return shutil.which(os.path.expanduser(program), path=env.get("PATH"))
+    return which(os.path.expanduser(program), env.get("PATH"))
 
 
 def _version(path: str, env: Dict[str, str]) -> str:
@@ -271,6 +269,8 @@ def _version(path: str, env: Dict[str, str]) -> str:
     with _lock:
         if key in _versions:
             return _versions[key]
+    import subprocess  # only where a person asks
+
     try:
         done = subprocess.run(
             [path, "--version"],

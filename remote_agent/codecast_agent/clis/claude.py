@@ -11,7 +11,6 @@ turn of Claude's own that crossed our prompt. A steered prompt is folded into th
 turn by Claude, or queued by it and answered in a turn of its own.
 """
 
-import uuid
 from typing import Any, Callable, Dict, List, Optional
 
 from ..protocol.errors import CodecastError
@@ -20,7 +19,7 @@ from .claude_launch import MODES, native_mode, plan
 from .claude_requests import Requests
 from .claude_system import Settings, System
 from .contract import Answer, Host, Launch, Process, Prompt
-from .lines import clip, encode, file_words, first_line, obj, parse, present, text_of, whole
+from .lines import clip, encode, file_words, first_line, new_id, obj, parse, present, text_of, whole
 
 LOGIN_HINT = "Run `claude` once on that machine and use /login, or set ANTHROPIC_API_KEY there."
 HINTS = {
@@ -437,7 +436,7 @@ class ClaudeAdapter:
             done(obj(response.get("response")), "")
 
     def _control(self, request: Dict[str, Any], done: Done) -> None:
-        id = uuid.uuid4().hex
+        id = new_id()
         self._waiting[id] = done
         self._send({"type": "control_request", "request_id": id, "request": request})
 

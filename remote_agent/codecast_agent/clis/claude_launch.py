@@ -10,7 +10,6 @@ A session's file appears about 0.1 s after the first prompt: a session killed be
 has no conversation, and `--resume` would end the process. So the file is looked for first.
 """
 
-import glob
 import os
 from typing import Dict, List, Mapping, NamedTuple, Optional
 
@@ -96,5 +95,7 @@ def has_conversation(id: str, env: Mapping[str, str]) -> bool:
     """Whether Claude has a file of that conversation, from whatever directory."""
     home = env.get("HOME") or os.path.expanduser("~")
     config = env.get("CLAUDE_CONFIG_DIR") or os.path.join(home, ".claude")
+    import glob
+
     pattern = os.path.join(glob.escape(config), "projects", "*", glob.escape(id) + ".jsonl")
     return any(os.path.getsize(path) > 0 for path in glob.glob(pattern) if os.path.isfile(path))

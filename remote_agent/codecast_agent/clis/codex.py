@@ -11,7 +11,6 @@ are: those, and no others that run in the background, are ended by us.
 """
 
 import json
-import uuid
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ..protocol.errors import CodecastError
@@ -25,7 +24,7 @@ from .codex_requests import Requests
 from .codex_settings import FREEDOM, POLICIES, Settings
 from .contract import Answer, Host, Launch, Process, Prompt
 from .jsonrpc import METHOD_NOT_FOUND, Done, JsonRpc
-from .lines import clip, file_words, many, obj, parse, text_of
+from .lines import clip, file_words, many, new_id, obj, parse, text_of
 
 STOP_AGAIN = 0.1  # seconds until an interrupt that Codex refused is tried again
 SWEEP = 2.0  # seconds for the commands of an interrupted turn to end; the supervisor waits 3
@@ -193,7 +192,7 @@ class CodexAdapter:
                 self._notice("warning", "Codex did not take your words: " + message_of(error))
 
         if self._codex_turn:
-            self._steer(Words(str(uuid.uuid4()), [{"type": "text", "text": text}]), done)
+            self._steer(Words(new_id(), [{"type": "text", "text": text}]), done)
 
     def _input(self, prompt: Prompt) -> List[Dict[str, Any]]:
         found = [_block(block) for block in prompt.content]

@@ -11,7 +11,6 @@ edit is let through in mode `code` only where every path it touches, links resol
 the working directory and outside the directories whose content is run or trusted (`places`).
 """
 
-import uuid
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from ..protocol.errors import CodecastError
@@ -19,7 +18,7 @@ from . import codex_items as items
 from .codex_content import Content
 from .contract import Answer, Host
 from .forms import Form
-from .lines import first_line, many, obj, present, text_of
+from .lines import first_line, many, new_id, obj, present, text_of
 from .options import chosen
 from .places import within
 
@@ -110,7 +109,7 @@ class Requests:
         self._host.emit("request_withdrawn", request=request, why=why)
 
     def _show(self, native: Any, params: Dict[str, Any], build: Build, **fields: Any) -> None:
-        request = uuid.uuid4().hex
+        request = new_id()
         parent = self._content.parent_of(params)
         self._open[request] = _Open(native, build, parent)
         if parent:

@@ -4,7 +4,6 @@ CLIs tell a change as whole old and new texts, as a replaced piece, or as hunks;
 chats want one form that says what changed without the whole file.
 """
 
-import difflib
 from typing import Any, Dict, List, Optional
 
 CONTEXT = 3
@@ -22,6 +21,8 @@ def unified(old: Optional[str], new: Optional[str], path: str) -> str:
     if len(before) + len(after) > MAX_LINES:
         hunks = _one_hunk(before, after)
     else:
+        import difflib  # Claude and Codex tell hunks: their sessions need none of it
+
         # the two header lines are ours
         hunks = list(difflib.unified_diff(before, after, n=CONTEXT, lineterm="\n"))[2:]
     return _header(path, old is None, new is None) + "".join(_ended(line) for line in hunks)

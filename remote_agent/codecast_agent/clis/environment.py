@@ -8,15 +8,16 @@ With conda that takes seconds, so the answer is good for MAX_AGE, or until a sta
 changes. Relays keep it (`keep`), and the supervisors they fork inherit it.
 """
 
-import glob
 import os
 import pwd
 import select
 import signal
-import subprocess
-import threading
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from _thread import allocate_lock
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+if TYPE_CHECKING:
+    import subprocess
 
 TIMEOUT = 10.0  # seconds the login shell gets
 MAX_AGE = 300.0  # seconds its answer is good for
@@ -46,7 +47,7 @@ START_UP_FILES = (
 # what describes that shell and not the person's environment
 DROPPED = ("_", "SHLVL", "PWD", "OLDPWD", "PS1", "PROMPT_COMMAND", "TERM_PROGRAM")
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _cached: Optional[Dict[str, Any]] = None  # what `login` says, with its stamp and time
 
 
@@ -106,6 +107,24 @@ def _stamp() -> List[Any]:
     return found
 
 
+def which(program: str, path: Optional[str] = None) -> Optional[str]:
+    """The executable that `program` names on `path` (else our own PATH); None when there is
+    none. `shutil` has it too, and loads five compressors with it."""
+    if os.path.dirname(program):
+        return program if _runs(program) else None
+    if path is None:
+        path = os.environ.get("PATH", os.defpath)
+    for directory in path.split(os.pathsep) if path else ():
+        found = os.path.join(directory, program)
+        if _runs(found):
+            return found
+    return None
+
+
+def _runs(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
 def login_shell() -> str:
     """The person's shell: `$SHELL`, or the account's, or /bin/sh."""
     shell = os.environ.get("SHELL", "")
@@ -121,6 +140,8 @@ def login_shell() -> str:
 
 def _ask_shell() -> Tuple[Optional[Dict[str, str]], str]:
     """What `env -0` says between two markers in an interactive login shell, or why not."""
+    import subprocess  # in a helper process; a supervisor needs none of it
+
     shell = login_shell()
     mark = "codecast-" + os.urandom(8).hex()  # `secrets` would load OpenSSL
     # three commands every shell (csh and fish too) understands alike
@@ -165,6 +186,8 @@ def _ask_shell() -> Tuple[Optional[Dict[str, str]], str]:
 
 def _exit_code(process: "subprocess.Popen[bytes]") -> Optional[int]:
     """Of a shell that has closed its output; None when it lives on or was killed."""
+    import subprocess
+
     try:
         status = process.wait(1.0)
     except subprocess.TimeoutExpired:
@@ -229,6 +252,8 @@ def _well_known(home: str) -> List[str]:
                 "bin",
             )
         ]
+        import glob
+
         # the newest Node of nvm first
         found += sorted(
             glob.glob(os.path.join(glob.escape(home), ".nvm/versions/node/*/bin")),

@@ -14,7 +14,6 @@ Two mistakes of Gemini CLI (0.61) lose it:
   letters. So the empty twin is deleted first.
 """
 
-import glob
 import json
 import os
 import time
@@ -73,6 +72,8 @@ def _files(launch: Launch) -> List[str]:
     if not launch.native:
         return []
     home = launch.env.get("GEMINI_CLI_HOME") or launch.env.get("HOME") or os.path.expanduser("~")
+    import glob
+
     chats = os.path.join(glob.escape(home), ".gemini", "tmp", "*", "chats")
     pattern = PREFIX + "*-" + glob.escape(launch.native[:8]) + ".jsonl"
     found = []

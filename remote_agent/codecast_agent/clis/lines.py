@@ -6,6 +6,7 @@ inside good JSON costs the broken characters, not the message.
 """
 
 import json
+import os
 from typing import Any, Dict, List, Optional
 
 from .contract import Host
@@ -53,6 +54,11 @@ def parse(host: Host, line: bytes) -> Optional[Dict[str, Any]]:
 def encode(message: Dict[str, Any]) -> bytes:
     """One line of JSON for a CLI. ASCII: escapes survive every locale and lone surrogates."""
     return json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def new_id() -> str:
+    """32 random hexadecimal digits. `uuid` would load more than an adapter is."""
+    return os.urandom(16).hex()
 
 
 def clip(text: str, length: int) -> str:

@@ -23,7 +23,7 @@ def check(value: Any) -> Dict[str, Optional[float]]:
 
     Raises CodecastError("bad_request") that names the field.
     """
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise CodecastError(
             "bad_request", "A budget is an object.", "Its fields are %s." % ", ".join(LIMITS)
         )
