@@ -17,11 +17,14 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.fixtures.server import JupyterServer
 
 BUNDLE = Path(__file__).parents[2] / "codecast_jupyter" / "labextension"
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE = 30_000  # milliseconds; generous: a busy machine draws slowly
 
 
 @contextmanager
-def running_lab(home: Path, ssh_config: str = "", machines: str = "") -> Iterator[JupyterServer]:
+def running_lab(
+    home: Path, ssh_config: str = "", machines: str = "", prefix: str = ""
+) -> Iterator[JupyterServer]:
     """A JupyterLab with a home of its own and the front end as it was built last.
 
     Its sessions end with it: a CLI would outlive the server, which is what it is for.
@@ -40,7 +43,7 @@ def running_lab(home: Path, ssh_config: str = "", machines: str = "") -> Iterato
     (home / "ssh_config").write_text(ssh_config)
     env = {"HOME": str(home), "CODECAST_ROOT": str(home / "codecast")}
     with JupyterServer(
-        home, ssh_config=home / "ssh_config", machines=machines, env=env, lab=True
+        home, ssh_config=home / "ssh_config", machines=machines, env=env, lab=True, prefix=prefix
     ) as server:
         try:
             yield server
@@ -93,6 +96,26 @@ def start(page: Page, directory: Path, prompt: str = "", mode: str = "ask") -> L
     form.locator('button[type="submit"]').click()
     form.wait_for(state="detached")
     return page.locator(".jp-Codecast-session:visible")
+
+
+def run(page: Page, command: str, **arguments: object) -> None:
+    """A command of Lab, as the palette would run it; it may wait for the person."""
+    page.evaluate(
+        "([command, args]) => void window.jupyterapp.commands.execute(command, args)",
+        [command, arguments],
+    )
+
+
+def serious(page: Page, where: str) -> list[str]:
+    """What axe finds serious or worse below a selector."""
+    page.add_script_tag(path=AXE)
+    found: list[dict[str, Any]] = page.evaluate(
+        "where => axe.run(where, {resultTypes: ['violations']})"
+        ".then(result => result.violations.map(({id, impact, nodes}) => ({id, impact,"
+        " nodes: nodes.map(node => node.html.slice(0, 200) + ' ' + node.failureSummary)})))",
+        where,
+    )
+    return [str(one) for one in found if one["impact"] in ("serious", "critical")]
 
 
 def send(view: Locator, words: str) -> None:
