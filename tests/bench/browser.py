@@ -36,7 +36,7 @@ PATIENCE = 300.0  # seconds for the history to be said and stored
 
 OPEN = """async id => {
   const begin = performance.now();
-  void window.jupyterapp.commands.execute('codecast:open-session', {id});
+  window.jupyterapp.commands.execute('codecast:open-session', {id});
   const view = '.jp-Codecast-session .jp-Codecast-view[data-loaded="true"]';
   const words = view + ' .jp-Codecast-message .jp-RenderedMarkdown :is(p, pre)';
   while (!document.querySelector(words)) {
@@ -106,12 +106,10 @@ def _measure(settings: Settings, directory: Path) -> Result:
 
 
 def _say(talk: Talk, count: int) -> None:
-    for done in range(0, count, TURN):
-        talk.prompt(f"history {min(TURN, count - done)}")
     deadline = time.monotonic() + PATIENCE
-    while talk.show()["last_seq"] < count or talk.state["status"] != "idle":
-        assert time.monotonic() < deadline, "the history was not said in time"
-        time.sleep(0.2)
+    while (last := talk.show()["last_seq"]) < count:
+        assert time.monotonic() < deadline, f"{last} events were said in time"
+        talk.ask(f"history {min(TURN, count - last)}")
 
 
 def _page(browser: Browser, lab: Any) -> Page:

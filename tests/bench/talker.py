@@ -16,8 +16,8 @@ CODE = "```python\ndef reading_{n}(values):\n    return sum(values) / max(1, len
 LIST = "- first, look at `{n}.csv`\n- then at the _log_\n\n"
 
 
-def update(kind, **fields):
-    value = {"sessionUpdate": kind, **fields}
+def update(session_update, **fields):
+    value = {"sessionUpdate": session_update, **fields}
     params = {"sessionId": "s", "update": value}
     return {"jsonrpc": "2.0", "method": "session/update", "params": params}
 

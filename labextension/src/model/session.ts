@@ -57,6 +57,11 @@ export class SessionModel implements IDisposable {
     return this._changed;
   }
 
+  /** Emitted only when more than words has come: the state, or that all is loaded. */
+  get stateChanged(): ISignal<this, void> {
+    return this._stateChanged;
+  }
+
   get isDisposed(): boolean {
     return this._isDisposed;
   }
@@ -103,12 +108,16 @@ export class SessionModel implements IDisposable {
 
   /** Of the stream. */
   events(events: SessionEvent[]): void {
+    let changes = this._seen < this._known;
     for (const event of events) {
-      apply(this.state, event);
+      changes = apply(this.state, event) || changes;
       this.transcript.apply(event);
     }
     this._seen = events[events.length - 1].seq;
     this._changed.emit();
+    if (changes) {
+      this._stateChanged.emit();
+    }
   }
 
   /** Of the stream. */
@@ -121,6 +130,7 @@ export class SessionModel implements IDisposable {
     }
     this._known = last_seq;
     this._changed.emit();
+    this._stateChanged.emit();
   }
 
   dispose(): void {
@@ -144,6 +154,7 @@ export class SessionModel implements IDisposable {
     }
     if (!this._isDisposed) {
       this._changed.emit();
+      this._stateChanged.emit();
     }
   }
 
@@ -155,6 +166,7 @@ export class SessionModel implements IDisposable {
   private _goal: number | null = null;
   private _loading: Promise<void> | null = null;
   private _changed = new Signal<this, void>(this);
+  private _stateChanged = new Signal<this, void>(this);
   private _isDisposed = false;
 }
 

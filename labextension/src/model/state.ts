@@ -97,17 +97,23 @@ export function initial(): ISessionState {
   };
 }
 
-/** Take one event into `state`, in place. An event already taken (`seq`) changes nothing. */
-export function apply(state: ISessionState, event: SessionEvent): void {
+/**
+ * Take one event into `state`, in place. An event already taken (`seq`) changes nothing.
+ *
+ * @returns whether more has changed than `seq` and `updated`
+ */
+export function apply(state: ISessionState, event: SessionEvent): boolean {
   if (event.seq <= state.seq) {
-    return;
+    return false;
   }
   state.seq = event.seq;
   state.updated = event.time;
-  if (step(state, event)) {
+  const changes = step(state, event);
+  if (changes) {
     state.status = status(state);
     clock(state, event);
   }
+  return changes;
 }
 
 /** The one word for a person, by what matters most to them. */

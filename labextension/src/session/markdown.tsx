@@ -8,8 +8,9 @@ import { blocksOf } from '../model/blocks';
 import { useCodecast } from '../ui/context';
 
 const KEPT = 400; // drawn texts that left the page and may come back
-const SHARE = 3; // a text that took a while to draw is left alone so many times as long
-const LONGEST = 300; // milliseconds that a growing text may be behind
+const SHARE = 3; // a growing text is left alone so many times as long as drawing it took
+const SHORTEST = 32; // milliseconds between two drawings of it
+const LONGEST = 300;
 
 /** Markdown that may grow: blocks that are finished are drawn once. */
 export const Markdown = React.memo(function Markdown(props: { text: string }): JSX.Element {
@@ -88,10 +89,8 @@ export const Rendered = React.memo(function Rendered(props: {
         mine.text = '';
         await mine.renderer.renderModel(new MimeModel({ data: { [mimeType]: next } }));
         mine.text = next;
-        const took = performance.now() - begin;
-        if (next !== wanted.current || took > 4) {
-          await new Promise(done => setTimeout(done, Math.min(LONGEST, SHARE * took)));
-        }
+        const wait = Math.max(SHORTEST, SHARE * (performance.now() - begin));
+        await new Promise(done => setTimeout(done, Math.min(LONGEST, wait)));
         mine = drawn.current;
       }
       busy.current = false;

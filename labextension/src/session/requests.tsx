@@ -41,7 +41,7 @@ export function RequestCard(props: {
   const request = useWhole(session, props.request);
   const answer = async (value: IAnswer) =>
     setGiven(await run(() => codecast.api.answer(session, request.request, value)));
-  useFocusGoesOn(card);
+  const focusing = useFocusGoesOn(card);
   const isQuestion = request.kind === 'question';
   const isPlan = request.tool_kind === 'switch_mode';
   return (
@@ -51,6 +51,7 @@ export function RequestCard(props: {
       tabIndex={-1}
       data-request={request.request}
       aria-labelledby={title}
+      {...focusing}
       onKeyDown={event => {
         // a digit alone, while no field of the card has the focus
         if (event.target === card.current && !event.altKey && !event.ctrlKey && !event.metaKey) {
@@ -105,17 +106,29 @@ export function RequestCard(props: {
 }
 
 /** When the card goes away with the focus in it, the next card has it, or the composer. */
-function useFocusGoesOn(card: React.RefObject<HTMLElement>): void {
+function useFocusGoesOn(
+  card: React.RefObject<HTMLElement>
+): Pick<React.DOMAttributes<HTMLElement>, 'onFocus' | 'onBlur'> {
+  // a control that is disabled loses the focus to nobody: that counts as having it
+  const has = useRef(false);
   useLayoutEffect(() => {
     const node = card.current!;
     const view = node.closest('.jp-Codecast-view');
     return () => {
-      if (node.contains(document.activeElement)) {
+      if (has.current) {
         const next = '.jp-Codecast-card, .jp-Codecast-write textarea';
         window.setTimeout(() => view?.querySelector<HTMLElement>(next)?.focus());
       }
     };
   }, [card]);
+  return {
+    onFocus: () => {
+      has.current = true;
+    },
+    onBlur: ({ relatedTarget }) => {
+      has.current = relatedTarget === null || !!card.current?.contains(relatedTarget);
+    }
+  };
 }
 
 /** The request with its input: the state of a session leaves that out. */

@@ -1,6 +1,6 @@
 import React, { useEffect, useRef } from 'react';
 
-import { Rows } from '../model/rows';
+import { Display, Rows } from '../model/rows';
 import { SessionModel } from '../model/session';
 import { overBudget } from '../model/state';
 import { Directory, Session, useCodecast } from '../ui/context';
@@ -23,12 +23,12 @@ import { Timer } from './time';
 export function SessionView(props: { model: SessionModel }): JSX.Element {
   const { model } = props;
   const { codecast, trans } = useCodecast();
-  useSignal(model.changed);
+  // words alone, which come by the hundred, draw the transcript alone
+  useSignal(model.stateChanged);
   useSignal(codecast.hub.changed);
   const [display, setDisplay] = useDisplay(model.id);
-  const folded = useRef(new Rows()).current;
   const cards = useRef<HTMLDivElement>(null);
-  const { state, transcript } = model;
+  const { state } = model;
   const session = codecast.hub.sessions.get(model.id);
   const { isConnected } = codecast.hub;
   useEffect(() => {
@@ -44,7 +44,6 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
     return <div className="jp-Codecast-empty">{trans.__('This session has been removed.')}</div>;
   }
   const open = openRequests(model);
-  const rows = folded.update(transcript.entries, display, state.turn !== null);
   return (
     <Session.Provider value={model.id}>
       <Directory.Provider value={session?.cwd ?? ''}>
@@ -69,23 +68,7 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
           >
             <Head model={model} display={display} setDisplay={setDisplay} />
             <Losses session={session} />
-            <Scroller
-              rows={rows}
-              label={trans.__('Transcript of %1', session?.name ?? model.id)}
-              before={<Before model={model} />}
-              after={<After model={model} isEmpty={rows.length === 0} />}
-              goal={
-                model.isLoaded && model.goal !== null && model.from <= model.goal
-                  ? model.goal
-                  : null
-              }
-              onGoal={() => model.reached()}
-              onBegin={() => {
-                if (model.isLoaded && !model.problem) {
-                  void model.loadOlder();
-                }
-              }}
-            />
+            <Transcript model={model} display={display} name={session?.name ?? model.id} />
             <div className="jp-Codecast-foot">
               {open.length > 0 && (
                 <div className="jp-Codecast-requests" ref={cards}>
@@ -113,6 +96,29 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
         </OpenedProvider>
       </Directory.Provider>
     </Session.Provider>
+  );
+}
+
+/** What was said and done, drawn as it comes. */
+function Transcript(props: { model: SessionModel; display: Display; name: string }): JSX.Element {
+  const { model, display, name } = props;
+  const { trans } = useCodecast();
+  useSignal(model.changed);
+  const folded = useRef(new Rows()).current;
+  const { state, transcript } = model;
+  const rows = folded.update(transcript.entries, display, state.turn !== null);
+  return (
+    <Scroller
+      rows={rows}
+      label={trans.__('Transcript of %1', name)}
+      before={<Before model={model} />}
+      after={<After model={model} isEmpty={rows.length === 0} />}
+      onBegin={() => {
+        if (model.isLoaded && !model.problem) {
+          void model.loadOlder();
+        }
+      }}
+    />
   );
 }
 

@@ -1,0 +1,350 @@
+"""The real Claude Code on a machine behind sshd, watched and steered in Lab.
+
+One session lives through everything that a view must stand: each test is a chapter of it.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.fixtures.live import Api, Talk
+
+from .driving import PATIENCE, open_lab, send
+from .far import Far, far_lab
+
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+MODULE = "def mean(values):\n    return sum(values) / len(values)\n"
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000 1f15c489"
+    "0000000d49444154789c6360f8cf500f0003860180 5a348d6b0000000049454e44ae426082".replace(" ", "")
+)
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
+    with far_lab(tmp_path_factory.mktemp("far")) as far:
+        yield far
+
+
+@pytest.fixture(scope="module")
+def talk(far: Far) -> Talk:
+    work = far.sshd.home / "weather"
+    (work / "data").mkdir(parents=True)
+    (work / "station.py").write_text(MODULE)
+    return Api(far.server, "shell").start("gpu", work, "claude", mode="ask", name="station")
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, far: Far, talk: Talk) -> Iterator[Page]:
+    """One page for all chapters."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    open_lab(page, far.server)
+    open_session(page, talk)
+    yield page
+    context.close()
+
+
+def open_session(page: Page, talk: Talk) -> Locator:
+    execute = "window.jupyterapp.commands.execute('codecast:open-session', {id})"
+    page.evaluate(f"id => {{ {execute}; }}", talk.id)
+    view = page.locator(".jp-Codecast-session:visible")
+    expect(view.locator('.jp-Codecast-view[data-loaded="true"]')).to_be_visible()
+    return view
+
+
+@pytest.fixture
+def view(shown: Page) -> Locator:
+    return shown.locator(".jp-Codecast-session:visible")
+
+
+def script(*lines: str) -> str:
+    return "\n".join(lines)
+
+
+def composer(view: Locator) -> Locator:
+    return view.get_by_label("Prompt", exact=True)
+
+
+def said(view: Locator) -> Locator:
+    return view.locator(".jp-Codecast-message").last
+
+
+def idle(view: Locator) -> None:
+    expect(view.locator(".jp-Codecast-status")).to_have_text("idle")
+
+
+def test_answer_streams_as_markdown_and_thoughts_are_folded(view: Locator) -> None:
+    words = "think:Let me see.|say:# Result\\n\\nA **bold** word, `code` and $x^2$.|slow:30:60"
+    send(view, script(*words.split("|")))
+    expect(view.locator(".jp-Codecast-message h1")).to_have_text("Result¶")
+    expect(view.locator(".jp-Codecast-message strong")).to_have_text("bold")
+    expect(view.locator(".jp-Codecast-status")).to_have_text("running")
+    thought = view.locator(".jp-Codecast-thought")
+    expect(thought).not_to_have_attribute("open", "")
+    thought.locator("summary").click()
+    expect(thought).to_contain_text("Let me see.")
+    idle(view)
+    expect(view.locator(".jp-Codecast-end")).to_contain_text(" out")
+
+
+def test_edit_is_shown_as_a_diff_and_allowed_by_mouse(view: Locator, talk: Talk, far: Far) -> None:
+    change = "    return sum(values) / len(values)=>    return sum(values) / max(1, len(values))"
+    send(view, script("read:station.py", f"edit:station.py:{change}", "say:Mended."))
+    card = view.locator(".jp-Codecast-card")
+    diff = card.locator(".cm-editor")  # CodeMirror's, which arrives a moment later
+    expect(diff.locator(".cm-changedLine")).to_contain_text("max(1, len(values))")
+    expect(diff.locator(".cm-deletedChunk")).to_contain_text("/ len(values)")
+    station = far.sshd.home / "weather" / "station.py"
+    assert station.read_text() == MODULE
+    card.locator('[data-kind="allow_once"]').click()
+    expect(said(view)).to_contain_text("Mended.")
+    assert "max(1" in station.read_text()
+    edit = view.locator('.jp-Codecast-tool[data-kind="edit"]').last
+    expect(edit.locator('.jp-Codecast-answer[data-outcome="granted"]')).to_contain_text("Allow")
+    expect(edit.locator(".jp-Codecast-counts").first).to_have_text(re.compile(r"\+1.1"))
+    idle(view)
+
+
+def test_command_is_refused_with_words_by_keyboard_alone(
+    view: Locator, shown: Page, talk: Talk
+) -> None:
+    field = composer(view)
+    field.fill("bash:touch made-by-agent\nsay:As you like.")
+    field.press("Enter")
+    card = view.locator(".jp-Codecast-card")
+    expect(card.locator(".jp-mod-input, .jp-Codecast-detail").first).to_contain_text(
+        "touch made-by-agent"
+    )
+    digit = card.locator('[data-kind="reject_once"]').get_attribute("data-digit")
+    shown.keyboard.press("Shift+Tab")  # out of the field, towards the card
+    card.get_by_label("Words for a refusal").focus()
+    shown.keyboard.type("use pathlib")
+    shown.keyboard.press(f"Alt+{digit}")
+    expect(card).to_have_count(0)
+    expect(view.locator('.jp-Codecast-answer[data-outcome="refused"]').last).to_be_visible()
+    resolved = talk.wait_event("request_resolved", message="use pathlib")
+    assert resolved["where"] == "lab"
+    expect(field).to_be_focused()
+    idle(view)
+
+
+def test_question_is_answered_by_keyboard_and_elsewhere(
+    view: Locator, shown: Page, talk: Talk
+) -> None:
+    send(view, script("ask:Which one?|Left|Right", "say:Thank you."))
+    card = view.locator(".jp-Codecast-card")
+    expect(card).to_contain_text("Which one?")
+    shown.keyboard.press("Alt+2")
+    expect(card.get_by_label("Right")).to_be_checked()
+    shown.keyboard.press("Alt+Enter")
+    expect(view.locator(".jp-Codecast-answer").last).to_contain_text("Right")
+    idle(view)
+    send(view, script("ask:And now?|Up|Down", "say:Thanks again."))
+    request = talk.wait_request("question")
+    expect(card).to_contain_text("And now?")
+    question = request["questions"][0]["id"]
+    talk.on("telegram").answer(request, answers={question: ["Up"]})
+    expect(card).to_have_count(0)
+    expect(view.locator(".jp-Codecast-answer").last).to_contain_text("Up")
+    expect(view.locator(".jp-Codecast-answer").last).to_contain_text("telegram")
+    idle(view)
+
+
+def test_queue_is_edited_steered_and_taken_back(view: Locator) -> None:
+    send(view, "slow:400:100")
+    expect(view.locator(".jp-Codecast-status")).to_have_text("running")
+    waiting = view.locator(".jp-Codecast-waiting > li")
+    for words in ("first thing", "second thing", "third thing"):
+        send(view, words)
+        expect(waiting.filter(has_text=words)).to_have_attribute("data-state", "queued")
+    waiting.nth(0).get_by_label("Edit").click()
+    editing = view.get_by_label("Edit the prompt")
+    editing.fill("say:The first thing, better.")
+    editing.press("Enter")
+    expect(waiting.nth(0)).to_contain_text("better")
+    waiting.filter(has_text="second").get_by_label("Cancel").click()
+    expect(waiting).to_have_count(2)
+    waiting.filter(has_text="third").get_by_label("Steer").click()
+    expect(waiting).to_have_count(1)
+    composer(view).press("Escape")  # ends the turn; what waits runs
+    expect(view.locator(".jp-Codecast-notice").last).to_contain_text("Interrupted")
+    expect(said(view)).to_contain_text("The first thing, better.")
+    idle(view)
+
+
+def test_what_is_written_is_completed_recalled_and_kept(view: Locator, shown: Page) -> None:
+    field = composer(view)
+    field.fill("")
+    field.type("see @sta")
+    option = view.locator(".jp-Codecast-candidates [role=option]")
+    expect(option).to_contain_text(["station.py"])
+    field.press("Enter")
+    expect(field).to_have_value("see @station.py ")
+    field.type("and @da")
+    expect(option).to_contain_text(["data/"])
+    field.press("Tab")
+    expect(field).to_have_value("see @station.py and @data/")
+    field.fill("/")
+    expect(option.first).to_contain_text("/")
+    field.press("Escape")
+    expect(option).to_have_count(0)
+    field.fill("")
+    field.press("ArrowUp")
+    expect(field).to_have_value(re.compile("first thing, better|third thing"))
+    field.fill("half a thought")
+    shown.reload()
+    expect(composer(view)).to_have_value("half a thought")
+    composer(view).fill("")
+
+
+def test_image_is_pasted_sent_and_shown(view: Locator, tmp_path: Path) -> None:
+    picture = tmp_path / "pixel.png"
+    picture.write_bytes(PIXEL)
+    view.locator('input[type="file"]').set_input_files(picture)
+    expect(view.locator(".jp-Codecast-write .jp-Codecast-chip")).to_contain_text("pixel.png")
+    send(view, "say:A pixel.")
+    expect(view.locator(".jp-Codecast-prompt img")).to_have_attribute("alt", "pixel.png")
+    width = "image => image.decode().then(() => image.naturalWidth)"
+    assert view.locator(".jp-Codecast-prompt img").evaluate(width) == 1
+    idle(view)
+
+
+def test_steps_are_gathered_and_timed_as_the_person_likes(view: Locator) -> None:
+    send(view, script("say:I look.", "read:station.py", "+read:station.py", "say:Both read."))
+    expect(said(view)).to_contain_text("Both read.")
+    idle(view)
+    display = view.get_by_label("Display")
+    display.select_option("batch")
+    steps = view.locator(".jp-Codecast-steps").last
+    expect(steps).to_contain_text("2 files read")
+    display.select_option("timer")
+    send(view, "slow:30:60")
+    expect(view.locator(".jp-Codecast-steps").last).to_contain_text("Working")
+    idle(view)
+    expect(said(view)).to_be_visible()
+    display.select_option("append")
+    expect(view.locator(".jp-Codecast-steps")).to_have_count(0)
+
+
+def test_budget_is_set_and_told(view: Locator, talk: Talk) -> None:
+    view.locator(".jp-Codecast-usageButton").click()
+    sheet = view.get_by_role("dialog")
+    expect(sheet).to_contain_text("Written")
+    sheet.get_by_label("Turns").fill("500")
+    sheet.get_by_role("button", name="Save").click()
+    expect(sheet).to_have_count(0)
+    assert talk.state["budget"] == {"max_turns": 500}
+
+
+def test_mode_and_model_are_switched(view: Locator, talk: Talk) -> None:
+    view.get_by_label("Mode", exact=True).select_option("plan")
+    talk.wait_event("config_option_update", **{"class": "plan"})
+    expect(view.get_by_label("Mode", exact=True)).to_be_enabled()
+    view.get_by_label("Mode", exact=True).select_option("ask")
+    expect(view.get_by_label("Mode", exact=True)).to_have_value("ask")
+    expect(view.get_by_label("Model").locator("option").nth(1)).to_be_attached()
+
+
+def test_two_windows_show_one_session_alike(
+    view: Locator, browser: Browser, far: Far, talk: Talk
+) -> None:
+    context = browser.new_context(viewport={"width": 420, "height": 800})  # a phone's width
+    second = context.new_page()
+    open_lab(second, far.server)
+    second.evaluate("window.jupyterapp.shell.collapseLeft()")
+    other = open_session(second, talk)
+    send(view, script("bash:echo from-both > made; cat made", "say:Ran."))
+    expect(other.locator(".jp-Codecast-card")).to_contain_text("echo from-both")
+    assert other.locator(".jp-Codecast-view").evaluate("n => n.scrollWidth <= n.clientWidth")
+    other.locator('.jp-Codecast-card [data-kind="allow_once"]').click()
+    expect(view.locator(".jp-Codecast-card")).to_have_count(0)
+    expect(said(view)).to_contain_text("Ran.")
+    expect(said(other)).to_contain_text("Ran.")
+    command = view.locator('.jp-Codecast-tool[data-kind="execute"]').last
+    command.locator("summary").click()
+    expect(command).to_contain_text("from-both")
+    idle(view)
+    context.close()
+
+
+def test_reload_in_the_middle_of_a_turn_misses_and_doubles_nothing(
+    view: Locator, shown: Page
+) -> None:
+    send(view, "slow:80:60")
+    expect(said(view)).to_contain_text("token3")
+    shown.reload()
+    idle(view)
+    words = said(view).inner_text().split()
+    numbers = [int(number) for number in re.findall(r"\d+", " ".join(words))]
+    assert numbers == sorted(set(numbers)) and len(numbers) == 80, numbers
+
+
+def test_each_loss_looks_different_and_heals_by_itself(
+    view: Locator, shown: Page, far: Far, talk: Talk
+) -> None:
+    banner = view.locator(".jp-Codecast-banner")
+    # the server, in the middle of a turn
+    send(view, "slow:60:100")
+    expect(said(view)).to_contain_text("token3")
+    far.server.kill()
+    expect(banner).to_have_attribute("data-loss", "server")
+    composer(view).fill("say:kept through it all")
+    composer(view).press("Enter")
+    expect(view.locator(".jp-Codecast-composer .jp-Codecast-problem")).to_contain_text(
+        "does not answer"
+    )
+    expect(composer(view)).to_have_value("say:kept through it all")
+    # Lab's own word on it, which takes the keyboard
+    dialog = shown.locator(".jp-Dialog")
+    shown.add_locator_handler(dialog, lambda: dialog.locator(".jp-mod-accept").click())
+    far.server.start()
+    expect(banner).to_have_count(0)
+    view.locator(".jp-Codecast-send").click()
+    expect(composer(view)).to_have_value("")
+    expect(said(view)).to_contain_text("kept through it all")
+    idle(view)
+    # the machine
+    far.sshd.stop()
+    expect(banner).to_have_attribute("data-loss", "machine")
+    expect(banner).to_contain_text("gpu")
+    send(view, "say:waited for it")
+    expect(view.locator(".jp-Codecast-waiting")).to_contain_text("waits for the machine")
+    far.sshd.start()
+    expect(said(view)).to_contain_text("waited for it", timeout=3 * PATIENCE)
+    expect(banner).to_have_count(0)
+    idle(view)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_nothing_serious(view: Locator, shown: Page, theme: str, talk: Talk) -> None:
+    shown.evaluate(
+        f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})"
+    )
+    shown.wait_for_function(f"() => document.body.dataset.jpThemeName === '{theme}'")
+    send(view, script("think:Hm.", "say:Look: `code`", "edit:station.py:mean=>average"))
+    expect(view.locator(".jp-Codecast-card .cm-editor")).to_be_visible()
+    send(view, "and then this")
+    expect(view.locator(".jp-Codecast-waiting > li")).to_have_count(1)
+    shown.add_script_tag(path=AXE)
+    found: list[dict[str, Any]] = shown.evaluate(
+        "() => axe.run('.jp-Codecast-session', {resultTypes: ['violations']})"
+        ".then(result => result.violations.map(({id, impact, nodes}) => ({id, impact,"
+        " nodes: nodes.map(node => node.html.slice(0, 200) + ' ' + node.failureSummary)})))"
+    )
+    view.locator(".jp-Codecast-waiting").get_by_label("Cancel").click()
+    view.locator('.jp-Codecast-card [data-kind="reject_once"]').click()
+    idle(view)
+    assert not [one for one in found if one["impact"] in ("serious", "critical")], found
+
+
+def test_nothing_is_left_on_the_machine(far: Far, talk: Talk) -> None:
+    talk.destroy()
+    assert not [p for p in far.sshd.processes() if p.name() == "claude"], signal.SIGKILL
