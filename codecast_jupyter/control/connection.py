@@ -25,7 +25,7 @@ from .ssh_keys import Ask
 FIRST_DELAY = 0.2  # seconds between attempts; doubles
 LAST_DELAY = 10.0
 AUTH_DELAY = 30.0  # a machine that boots refuses logins for a while; one that bans must not be hit
-SPARE_DELAY = 1.0  # between attempts beside a silent link
+SPARE_DELAY = 1.0  # from one attempt beside a silent link to the next, at least
 TAKEN_DOWN_WITHIN = 10.0  # an attempt that was cancelled, with its processes and sockets
 
 # Errors that pass by themselves. Where sessions are, or a link was up once, a few more may: the
@@ -286,13 +286,16 @@ class Connection:
         try:
             while await _either(link.closed, silent.wait()) != 0:
                 self._set("reconnecting", _silence(self.name, quiet_for))
-                spare, failed = None, False
+                spare, failed, begun = None, False, 0.0
                 while not heard.is_set() and not link.closed.done():
                     if failed:
-                        await _either(link.closed, heard.wait(), timeout=SPARE_DELAY)
+                        left = begun + SPARE_DELAY - time.monotonic()
+                        await _either(link.closed, heard.wait(), timeout=max(left, 0))
                         failed = False
                         continue
-                    spare = spare or self._opening(again=True, quiet=True)
+                    if spare is None:
+                        begun = time.monotonic()
+                        spare = self._opening(again=True, quiet=True)
                     which = await _either(link.closed, heard.wait(), spare)
                     if which == 2:
                         failed = spare.exception() is not None

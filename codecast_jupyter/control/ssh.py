@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -30,6 +30,7 @@ CONNECT_TIMEOUT = 15.0  # seconds for TCP, where the ssh config names none
 LOGIN_TIMEOUT = 40.0  # seconds from TCP to logged in, the person's thinking not counted
 MAX_HOPS = 8
 CONNECTS_AT_ONCE = 4  # key exchange is CPU in the server's loop
+BEGIN_EVERY = 0.25  # seconds between attempts on a line that is expected back
 QUICKACK_EVERY = 0.002  # seconds
 QUICKACK_AT_MOST = 10.0
 
@@ -456,6 +457,8 @@ class _Client(asyncssh.SSHClient):
 async def dial(resolved: Resolved, at_most: float | None = None) -> socket.socket:
     """A TCP connection to the host, each of its addresses tried in turn.
 
+    Who has little patience (`at_most` seconds) expects the line to come back at any moment: the
+    kernel repeats what got lost ever more slowly, so it is begun anew all the time.
     Raises CodecastError `unreachable`.
     """
     loop = asyncio.get_running_loop()
@@ -481,27 +484,44 @@ async def dial(resolved: Resolved, at_most: float | None = None) -> socket.socke
         ) from None
     problem = ""
     for kind, _, _, _, address in addresses:
-        sock = socket.socket(kind, socket.SOCK_STREAM)
-        sock.setblocking(False)
         try:
-            bind = resolved.get("bindaddress")
-            if bind and bind != "none":
-                sock.bind((bind, 0))
-            await asyncio.wait_for(loop.sock_connect(sock, address), timeout)
-            return sock
+            reaching = _reach(kind, address, resolved.get("bindaddress"), at_most is not None)
+            return await asyncio.wait_for(reaching, timeout)
         except asyncio.TimeoutError:
-            sock.close()
             problem = problem or f"{where} did not answer within {timeout:.0f} seconds."
         except ConnectionRefusedError:
-            sock.close()
             problem = f"{where} refuses the connection: no SSH server listens there."
         except OSError as error:
-            sock.close()
             problem = problem or f"{where} cannot be reached: {error.strerror or error}."
-        except BaseException:
-            sock.close()
-            raise
     raise unreachable(resolved, problem, "Is the machine on, and is the network (or VPN) up?")
+
+
+async def _reach(kind: int, address: Any, bind: str, eager: bool) -> socket.socket:
+    """The first socket that connects; `eager` begins another every BEGIN_EVERY. Raises OSError."""
+    begun: dict[asyncio.Future[None], socket.socket] = {}
+    loop = asyncio.get_running_loop()
+    try:
+        while True:
+            sock = socket.socket(kind, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            try:
+                if bind and bind != "none":
+                    sock.bind((bind, 0))
+            except OSError:
+                sock.close()
+                raise
+            begun[asyncio.ensure_future(loop.sock_connect(sock, address))] = sock
+            patience = BEGIN_EVERY if eager else None
+            done, _ = await asyncio.wait(begun, timeout=patience, return_when="FIRST_COMPLETED")
+            for attempt in done:
+                attempt.result()  # an answer, even a refusal, is one for all
+                return begun.pop(attempt)
+    finally:
+        for attempt, sock in begun.items():
+            attempt.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError):
+                await attempt
+            sock.close()
 
 
 def unreachable(resolved: Resolved, message: str, hint: str, detail: str = "") -> CodecastError:
