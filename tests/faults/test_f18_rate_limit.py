@@ -3,30 +3,9 @@ waiting or runs as it was told, and the same words can be sent again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.fixtures.clis import claude_binary
 from tests.fixtures.live import until
-from tests.fixtures.models import ModelServer
-from tests.fixtures.sshd import Client, Sshd
 from tests.fixtures.transcripts import assert_whole, text_of
-from tests.fixtures.world import World, configuration, opened
-
-
-@pytest.fixture(scope="module")
-def claude(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -> Iterator[World]:
-    """A machine with the real Claude Code, whose account there is root's."""
-    directory = tmp_path_factory.mktemp("limit")
-    client = Client(directory / "keys")
-    environment = {"CODECAST_CLI_CLAUDE": str(claude_binary())}
-    sshd = Sshd(directory / "gpu", client.authorized, environment=environment)
-    client.add_host("gpu", sshd)
-    machines = configuration(gpu={"env": model_server.claude_environment(sshd.home)})
-    with opened(World(directory, client, {"gpu": sshd}, "gpu", machines)) as world:
-        yield world
-        world.mend()
+from tests.fixtures.world import World
 
 
 def test_a_limit_ends_the_turn_and_the_same_words_can_be_sent_again(claude: World) -> None:

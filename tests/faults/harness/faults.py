@@ -34,6 +34,7 @@ class Faults:
         self.pages = pages
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
+        self.killed: set[str] = set()  # sessions whose CLI a fault has ended
         self.log: Callable[[str], None] = lambda text: None
         self._threads: list[threading.Thread] = []
         self._over = threading.Event()
@@ -172,6 +173,7 @@ class Faults:
         return sessions[fault.victim % len(sessions)]
 
     def _kill_a_supervisor(self, fault: Fault) -> bool:
+        self.killed.add(self._session(fault))
         return self._signal(self._supervisor(fault), signal.SIGKILL)
 
     def _stop_a_supervisor(self, fault: Fault) -> bool:
@@ -183,6 +185,7 @@ class Faults:
         return [p for p in below if environ(p.pid).get("CODECAST_SESSION") == session]
 
     def _kill_a_CLI(self, fault: Fault) -> bool:
+        self.killed.add(self._session(fault))
         return self._signal(self._cli(fault), signal.SIGKILL)
 
     def _stop_a_CLI(self, fault: Fault) -> bool:
@@ -245,11 +248,13 @@ class Faults:
 
     def _end_all_that_is_detached(self, fault: Fault) -> bool:
         """As a host does that forbids processes to outlive their login."""
+        self.killed.update(self.sessions[fault.machine])
         self.rig.machines[fault.machine].end_all()
         return True
 
     def _cut_the_power(self, fault: Fault) -> bool:
         """The hub's own computer takes the hub with it."""
+        self.killed.update(self.sessions[fault.machine])
         machine = self.rig.machines[fault.machine]
         with self._places.setdefault(f"sshd of {machine.name}", threading.Lock()):
             if machine.hosts:

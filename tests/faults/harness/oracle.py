@@ -44,6 +44,7 @@ class Evidence(NamedTuple):
     shown: list[Shown]
     told: Told
     lost_power: int
+    killed: bool  # by a fault
 
 
 class Counts(NamedTuple):
@@ -102,6 +103,7 @@ class Oracle:
         self._case = found
         self.events += len(found.journal)
         self._journal()
+        self._ends()
         self._store()
         self._surfaces()
         fates = self._prompts()
@@ -136,6 +138,13 @@ class Oracle:
                         "one turn at a time", f"turn {event['turn']} ended, open was {open_turn}"
                     )
                 open_turn = None
+
+    def _ends(self) -> None:
+        """A CLI ends because a fault or we ended it, and of nothing else."""
+        for event in self._case.journal:
+            ended = event["type"] == "session_state" and event["state"] in ("exited", "failed")
+            if ended and event.get("error") and not self._case.killed:
+                self.find("only what is told to end ends", _short(event))
 
     def _store(self) -> None:
         """The store is the journal, and where it is not, a gap says so."""

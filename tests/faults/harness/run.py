@@ -106,7 +106,7 @@ class Round:
             self._act(faults)
             self.tell("coming to rest")
             self._rest()
-            self._judge()
+            self._judge(faults.killed)
             self._relays_prove_cursors()
             self._tidy()
         finally:
@@ -232,7 +232,7 @@ class Round:
             found[reader.shown.session].append(reader.shown)
         return found
 
-    def _judge(self) -> None:
+    def _judge(self, killed: set[str]) -> None:
         shown = self._shown()
         for session, person in self.people.items():
             machine = self._machine(session)
@@ -251,6 +251,7 @@ class Round:
                     shown[session],
                     person.told,
                     machine.lost_power - self._power[machine.name],
+                    session in killed,
                 )
             )
 
