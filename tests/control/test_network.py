@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from codecast_agent.protocol import wire
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.control import ssh
 from codecast_jupyter.control.machines import Machines
+from codecast_jupyter.control.ssh_config import Overrides, resolve
 from tests.fixtures.netns import Network
 from tests.fixtures.sshd import Client, Sshd, alive, wait_for
 
@@ -78,6 +82,32 @@ async def test_black_hole_is_noticed_and_left_when_it_ends(
     current = machine.current
     assert current is not None
     assert (await current.call("ping", {"n": 1}, timeout=10))["n"] == 1
+
+
+async def test_line_that_is_expected_back_is_tried_anew_and_all_but_one_attempt_closed(
+    client: Client, jump: Sshd, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel repeats a lost first packet after 1, 3, 7 seconds: too late for who waits."""
+    made: list[socket.socket] = []
+
+    class Counted(socket.socket):
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            made.append(self)
+
+    resolved = await resolve("jump", client.config, Overrides())
+    network.cut()
+    with monkeypatch.context() as patch:
+        patch.setattr(ssh.socket, "socket", Counted)
+        dialing = asyncio.create_task(ssh.dial(resolved, 15.0))
+        await asyncio.to_thread(wait_for, lambda: len(made) >= 4, "four attempts")
+        network.mend()
+        connected = await dialing
+    try:
+        assert connected.getpeername()[0] == network.jump
+        assert [each for each in made if each.fileno() >= 0] == [connected]
+    finally:
+        connected.close()
 
 
 async def test_dead_link_leaves_nothing_on_the_machine(
