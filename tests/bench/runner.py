@@ -111,6 +111,7 @@ def _child(name: str, settings: Settings, home: Path, answer: Path) -> None:
     random.seed(f"{settings.seed} {name}")
     result, problem = None, ""
     try:
+        (home / "home").mkdir()
         result = asyncio.run(_measured(name, settings, home / "home"))
     except Unavailable as error:
         problem = str(error)

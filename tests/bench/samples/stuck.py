@@ -11,7 +11,6 @@ from ..settings import Settings
 
 
 async def measure(settings: Settings, home: Path) -> Result:
-    home.mkdir()
     child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     (home.parent.parent / "left-behind").write_text(str(child.pid))
     await asyncio.sleep(1000)
