@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.browser import bundle
+
 LABEXTENSION = Path(__file__).parents[2] / "labextension"
 
 
@@ -35,6 +37,11 @@ def test_typescript_types_are_those_of_the_api(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     there = (LABEXTENSION / script.split()[-1]).read_text()
     assert made.read_text() == there, "run in labextension: jlpm types"
+
+
+def test_bundle_is_small_without_what_is_loaded_when_it_is_used() -> None:
+    eager, lazy = bundle()
+    assert eager < 150_000, f"{eager} bytes, and {lazy} in lazy chunks"
 
 
 @pytest.mark.parametrize(

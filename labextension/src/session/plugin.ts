@@ -17,6 +17,8 @@ import { ICodecast } from '../connection/tokens';
 import { codecastIcon } from '../ui/icon';
 import type { SessionWidget } from './widget';
 
+const SOON = 1000; // milliseconds after Lab has its own in place
+
 /** The view itself, which a page without a session does without. */
 const loadView = () => import(/* webpackChunkName: "lazy-session" */ './widget');
 
@@ -152,7 +154,7 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
     listed.forEach(command => palette?.addItem({ command, category }));
 
     // the first session opens at once
-    void app.restored.then(() => requestIdleCallback(() => void loadView()));
+    void app.restored.then(() => window.setTimeout(() => void loadView(), SOON));
     void restorer?.restore(tracker, {
       command: CommandIDs.openSession,
       args: ({ content }) => ({ id: content.session }),

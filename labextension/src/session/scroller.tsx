@@ -96,7 +96,7 @@ export function Scroller(props: {
       }
     }
     state.top = node.scrollTop;
-    if (state.range[0] === 0 && node.scrollTop < node.clientHeight) {
+    if (state.range[0] === 0 && node.scrollTop <= node.clientHeight) {
       state.onBegin();
     }
   }
@@ -129,7 +129,7 @@ export function Scroller(props: {
     const [from, to] = rangeOf();
     if (wasPinned !== state.pinned || from !== state.range[0] || to !== state.range[1]) {
       draw();
-    } else if (from === 0 && node.scrollTop < node.clientHeight) {
+    } else if (from === 0 && node.scrollTop <= node.clientHeight) {
       state.onBegin();
     }
   }

@@ -1,3 +1,8 @@
+// with the view, so that a page without a session does without them
+import '../../style/transcript.css';
+import '../../style/composer.css';
+import '../../style/session.css';
+
 import { ReactWidget } from '@jupyterlab/apputils';
 import React from 'react';
 

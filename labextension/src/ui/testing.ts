@@ -1,4 +1,4 @@
-import { RenderMimeRegistry } from '@jupyterlab/rendermime';
+import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rendermime';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { DisposableDelegate } from '@lumino/disposable';
@@ -89,7 +89,7 @@ export class FakeServer {
         losses: new Losses(stream, { health: async () => undefined })
       },
       commands: new CommandRegistry(),
-      rendermime: new RenderMimeRegistry(),
+      rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
       trans: nullTranslator.load('codecast_jupyter'),
       user: { identity: null } as any
     };
@@ -124,6 +124,15 @@ export class FakeServer {
     const subscriber = this._subscribers.get(session)!;
     subscriber.subscribed({ after: last, last_seq: last + events.length });
     subscriber.events(numbered);
+  }
+
+  /** A session that begins in its middle, as long ones do. */
+  begin(session: string, after: number, state: object, events: object[] = []): void {
+    const subscriber = this._subscribers.get(session)!;
+    subscriber.subscribed({ after, last_seq: after + events.length, state });
+    if (events.length) {
+      subscriber.events(events);
+    }
   }
 
   private _frame: Signal<object, any>;
