@@ -7,8 +7,10 @@ from typing import Any
 
 from codecast_jupyter.client.types import Cli
 from codecast_jupyter.client.types import Machine as MachineData
+from codecast_jupyter.commands.context import connected
 
 from .connection import client
+from .performing import guided
 from .table import Table
 
 
@@ -40,7 +42,8 @@ class Machine:
 
     def connect(self) -> Machine:
         """Raises CodecastError with what stands in the way (`codecast doctor` tells more)."""
-        self.data = client().connect_machine(self.name)
+        found: Any = guided(lambda context: connected(context, self.name))
+        self.data = found
         return self
 
     def clis(self) -> Table[Cli]:

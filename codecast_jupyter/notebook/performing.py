@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import io
 import queue
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from getpass import getpass
-from typing import Any
+from typing import Any, TypeVar
 
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands import results
@@ -26,7 +27,10 @@ from codecast_jupyter.commands.words import safe
 from . import connection, surroundings
 from .errors import Interrupted
 
+T = TypeVar("T")
 Say = tuple[str, Any]
+LOOK = 0.2  # seconds between two looks at what takes long
+QUICK = 0.8  # seconds in which nobody asks what takes so long
 
 
 class Shown:
@@ -98,13 +102,7 @@ def perform(parsed: Parsed, stdin: str | None = None) -> Any:
     on in time, or None for what has been shown. Raises CodecastError.
     """
     said: queue.SimpleQueue[Say] = queue.SimpleQueue()
-    context = Context(
-        connection.client().aio if parsed.command.client else None,  # type: ignore[arg-type]
-        ask=Asking(said.put),
-        say=lambda text: said.put(("say", text)),
-        status=lambda text: said.put(("status", text)),
-        read_input=None if stdin is None else lambda: stdin,
-    )
+    context = _context(said, stdin, parsed.command.client)
     result = _drive(parsed.command.run(context, parsed.values), said)
     if isinstance(result, results.Follow):
         return _follow(result)
@@ -113,11 +111,27 @@ def perform(parsed: Parsed, stdin: str | None = None) -> Any:
         if result.problem:
             raise CodecastError.from_json(result.problem)
         return None
-    shown = Shown(result, parsed.json)
-    if isinstance(result, results.Doctor) and result.failed and not surroundings.in_kernel():
-        print(repr(shown))
-        return None
-    return shown
+    return Shown(result, parsed.json)
+
+
+def guided(work: Callable[[Context], Awaitable[T]]) -> T:
+    """Wait for `work`, with its progress shown and its questions put to the person."""
+    said: queue.SimpleQueue[Say] = queue.SimpleQueue()
+    found: T = _drive(work(_context(said)), said)
+    return found
+
+
+def _context(
+    said: queue.SimpleQueue[Say], stdin: str | None = None, client: bool = True
+) -> Context:
+    return Context(
+        connection.client().aio if client else None,  # type: ignore[arg-type]
+        ask=Asking(said.put),
+        say=lambda text: said.put(("say", text)),
+        # to hear of progress costs a connection: only where somebody would see it
+        status=(lambda text: said.put(("status", text))) if surroundings.in_kernel() else None,
+        read_input=None if stdin is None else lambda: stdin,
+    )
 
 
 def _drive(work: Awaitable[Any], said: queue.SimpleQueue[Say]) -> Any:
@@ -131,7 +145,11 @@ def _drive(work: Awaitable[Any], said: queue.SimpleQueue[Say]) -> Any:
     future.add_done_callback(lambda _: said.put(("end", None)))
     try:
         while True:
-            kind, what = said.get()
+            try:
+                kind, what = said.get(timeout=LOOK)
+            except queue.Empty:
+                status.look()
+                continue
             if kind == "end":
                 return future.result()
             if kind == "say":
@@ -147,27 +165,39 @@ def _drive(work: Awaitable[Any], said: queue.SimpleQueue[Say]) -> Any:
                 except Exception as error:  # nobody sits there: said where it was asked
                     answer.set_exception(error)
     except KeyboardInterrupt:
-        raise Interrupted("The command was given up; what it had begun may go on.") from None
+        raise Interrupted("It was given up; what it had begun may go on.") from None
     finally:
         future.cancel()
         status.show("")
 
 
 class _Status:
-    """One output that changes: a line of progress, or Markdown that grows."""
+    """One output that changes: a line of progress, or Markdown that grows.
+
+    What is quick shows no progress: it would leave an empty output in every cell.
+    """
 
     def __init__(self) -> None:
         self._handle: Any = None
-        self._last = ""
+        self._line = ""
+        self._since = time.monotonic()
 
     def show(self, text: str) -> None:
-        if surroundings.in_kernel() and (text or self._last):
-            words = f"*{markdown.esc(text)}*" if text else ""
-            self._put({"text/plain": text, "text/markdown": words})
-        self._last = text
+        """A line of progress; an empty one takes it away."""
+        changed, self._line = text != self._line, text
+        if changed and self._handle is not None:
+            self._put_line()
+
+    def look(self) -> None:
+        if self._line and self._handle is None and time.monotonic() - self._since > QUICK:
+            self._put_line()
+
+    def _put_line(self) -> None:
+        words = f"*{markdown.esc(self._line)}*" if self._line else ""
+        self._put({"text/plain": self._line, "text/markdown": words})
 
     def grow(self, text: str) -> None:
-        self._last = ""
+        self._line = ""
         self._put({"text/markdown": text, "text/plain": text})
 
     def _put(self, bundle: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from codecast_agent.protocol.events import text as text_block
 from codecast_jupyter.client.types import Hit, Prompt, Usage
 from codecast_jupyter.client.types import Session as SessionData
 from codecast_jupyter.commands import results
-from codecast_jupyter.commands.context import Context, on_machine
+from codecast_jupyter.commands.context import Context, on_machine, waiting
 from codecast_jupyter.commands.export import written
 from codecast_jupyter.commands.files import attached
 from codecast_jupyter.commands.render.markdown import STATUS_MARK
@@ -23,6 +23,7 @@ from codecast_jupyter.commands.words import age, dollars
 
 from . import connection, surroundings
 from .files import Diff, File, edits
+from .performing import guided
 from .request import Policy, Request
 from .table import Table
 from .turn import Turn
@@ -394,25 +395,27 @@ def start(
     the same session. Raises CodecastError with what stands in the way.
     """
     client = connection.client()
-    context = Context(client.aio)
-    where, path = place(context, str(machine), directory)
+    where, path = place(Context(client.aio), str(machine), directory)
+    id = id or str(uuid.uuid4())
+    words = f"starting {cli or 'the CLI'} in {path} on {where} ..."
 
-    async def create_it() -> SessionData:
-        return await client.aio.start(
-            where,
-            path,
-            cli=cli,
-            mode=mode,
-            model=model,
-            name=name,
-            prompt=prompt,
-            budget=budget,
-            create_directory=create,
-            skills=skills,
-            id=id,
-        )
+    async def create_it(context: Context) -> SessionData:
+        async with waiting(context, words, where, id):
+            return await client.aio.start(
+                where,
+                path,
+                cli=cli,
+                mode=mode,
+                model=model,
+                name=name,
+                prompt=prompt,
+                budget=budget,
+                create_directory=create,
+                skills=skills,
+                id=id,
+            )
 
-    return Session(connection.run(on_machine(context, where, create_it)))
+    return Session(guided(lambda context: on_machine(context, where, lambda: create_it(context))))
 
 
 def sessions(

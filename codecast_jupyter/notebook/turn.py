@@ -17,6 +17,7 @@ from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
 from codecast_jupyter.commands import choices
 from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.prompts import until_done
@@ -103,9 +104,11 @@ class Turn:
     @property
     def entries(self) -> list[Entry]:
         """What a person reads: `kind` prompt, message, thought, tool, request, plan, ..."""
-        if self._first is None:
+        first = self._first
+        if first is None:
             return []
-        return [entry for entry in self._transcript.entries if entry.seq >= (self._first or 0)]
+        with self._lock:
+            return [entry for entry in self._transcript.entries if entry.seq >= first]
 
     @property
     def text(self) -> str:
@@ -237,6 +240,8 @@ class Turn:
                         self._answer_beside(dict(event))
                     if self._failure is not None:
                         break
+                else:
+                    self._gone()
         except CodecastError as error:
             self.problem.update(error.to_json())
         finally:
@@ -246,6 +251,14 @@ class Turn:
         if self._failure is not None:
             with contextlib.suppress(CodecastError):
                 await self._interrupt()
+
+    def _gone(self) -> None:
+        """No more events: a prompt that has not ended never will."""
+        if self.state not in TERMINAL_PROMPT_STATES and not self.problem:
+            self.problem.update(
+                code="not_found",
+                message=f"{self.session.name} was removed before its turn had ended.",
+            )
 
     def _take(self, event: Event) -> None:
         kind = event["type"]

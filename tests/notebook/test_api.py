@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from codecast_jupyter.client import Client
 from codecast_jupyter.notebook.table import Table
 from tests.fixtures.live import until
 
-from .conftest import Machines
+from .conftest import ROOT, Machines
 
 
 @pytest.fixture
@@ -37,6 +38,17 @@ def test_everything_exported_is_there_and_nothing_is_imported_before_it_is_used(
         "assert set(cc.__all__) <= set(dir(cc))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_notebook_code_imports_nothing_of_server_hub_or_shell() -> None:
+    allowed = {"client", "commands", "notebook"}
+    for path in (ROOT / "codecast_jupyter" / "notebook").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                top, _, rest = (node.module or "").partition(".")
+                assert top != "jupyter_server", path
+                assert top != "codecast_jupyter" or rest.split(".")[0] in allowed, path
+                assert top != "codecast_agent" or rest.split(".")[0] == "protocol", path
 
 
 def test_ask_blocks_and_tells_what_came_of_it(session: cc.Session) -> None:
@@ -95,6 +107,16 @@ async def test_awaited_asks_run_beside_the_loop(api: Client, machines: Machines)
     assert seen.count("turn_started") == 1
     for each in made:
         each.remove()
+
+
+def test_turn_of_a_removed_session_ends(api: Client, machines: Machines) -> None:
+    session = cc.start("local", str(machines.project()), cli="demo")
+    turn = session.ask("slow 120", show=False, wait=False)
+    until(lambda: turn.state == "running", "it runs")
+    session.remove()
+    with pytest.raises(cc.CodecastError):
+        turn.wait(60)
+    assert not turn.ok
 
 
 def test_requests_are_answered_by_hand_once(session: cc.Session) -> None:

@@ -72,6 +72,12 @@ def test_data_files_of_the_api_are_in_the_wheel(wheel: Path) -> None:
     assert any(name.startswith("codecast_jupyter/api/event_schemas/") for name in names(wheel))
 
 
+def test_page_code_of_the_widgets_is_in_the_wheel(wheel: Path) -> None:
+    static = Path("codecast_jupyter/notebook/widgets/static")
+    wanted = {str(static / path.name) for path in (ROOT / static).iterdir()}
+    assert len(wanted) > 4 and wanted <= set(names(wheel))
+
+
 def test_front_end_and_server_config_are_where_jupyter_looks(wheel: Path) -> None:
     found = names(wheel)
     data = next(name.split("/")[0] for name in found if ".data/" in name) + "/data"

@@ -28,6 +28,10 @@ ALLOWED = re.compile(r"/sessions/([^/]+)/(prompts|interrupt|requests/[^/]+/answe
 def page_code(name: str) -> str:
     """The module of a widget: widgets have one file each, so ours are put together."""
     files = ("page.js", "view.js", "transcript.js", "request.js", f"{name}.js")
+    return _joined(*files)
+
+
+def _joined(*files: str) -> str:
     return "\n".join((STATIC / file).read_text("utf-8") for file in files)
 
 
@@ -36,7 +40,7 @@ class Shown(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
     living widget hides. `frames` are those of the API's WebSocket.
     """
 
-    _css = (STATIC / "style.css").read_text("utf-8")
+    _css = _joined("style.css", "request.css", "fleet.css")
 
     view_id = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)

@@ -36,12 +36,24 @@ class FleetView {
     this.facts = h('span', { class: 'cc-facts' });
     this.needs = h('button', { class: 'cc-needs', hidden: true, onclick: () => this._toNext() });
     this.bar = h('div', { class: 'cc-bar' });
-    this.cancel = h('button', { class: 'cc-interrupt', hidden: true, onclick: () => this._cancel() }, '■ Cancel');
+    this.cancel = h(
+      'button',
+      { class: 'cc-interrupt', hidden: true, onclick: () => this._cancel() },
+      '■ Cancel'
+    );
     this.banner = h('div', { class: 'cc-banner', hidden: true });
     this.grid = h('div', { class: 'cc-grid' });
-    this.root = h('div', { class: 'cc-fleet', 'data-way': 'starting' },
-      h('div', { class: 'cc-head' },
-        h('strong', {}, safe(this.model.get('title'))), this.needs, this.facts, this.cancel),
+    this.root = h(
+      'div',
+      { class: 'cc-fleet', 'data-way': 'starting' },
+      h(
+        'div',
+        { class: 'cc-head' },
+        h('strong', {}, safe(this.model.get('title'))),
+        this.needs,
+        this.facts,
+        this.cancel
+      ),
       this.bar,
       this.banner,
       this.grid
@@ -103,7 +115,9 @@ class FleetView {
     this.grid.querySelector('.cc-snapshot')?.remove();
     // a run's tasks have their places before their sessions are there
     const run = this.model.get('counts').total !== undefined;
-    const there = this.ids.length ? this.ids.filter(id => this.sessions.has(id)) : [...this.sessions.keys()];
+    const there = this.ids.length
+      ? this.ids.filter(id => this.sessions.has(id))
+      : [...this.sessions.keys()];
     for (const id of run ? this.ids : there) {
       if (this.cards.has(id) && !this.dirty.has(id)) {
         continue;
@@ -131,8 +145,16 @@ class FleetView {
     const session = this.sessions.get(id);
     const label = this.model.get('labels')[id];
     if (!session) {
-      return h('div', { class: 'cc-card', 'data-status': 'absent', 'data-session': id },
-        h('div', { class: 'cc-cardHead' }, dot('absent'), h('strong', {}, safe(label ?? id.slice(0, 8))), h('small', {}, 'not begun')),
+      return h(
+        'div',
+        { class: 'cc-card', 'data-status': 'absent', 'data-session': id },
+        h(
+          'div',
+          { class: 'cc-cardHead' },
+          dot('absent'),
+          h('strong', {}, safe(label ?? id.slice(0, 8))),
+          h('small', {}, 'not begun')
+        ),
         h('div', { class: 'cc-progress' })
       );
     }
@@ -143,20 +165,49 @@ class FleetView {
     const share = this._share(status, state, plan.length ? done / plan.length : 0);
     const [request] = Object.values(state.requests ?? {});
     const doing = plan.find(entry => entry.status === 'in_progress')?.content;
-    return h('div', { class: 'cc-card', 'data-status': status, 'data-session': id },
-      h('div', { class: 'cc-cardHead' },
+    return h(
+      'div',
+      { class: 'cc-card', 'data-status': status, 'data-session': id },
+      h(
+        'div',
+        { class: 'cc-cardHead' },
         dot(this._word(status, state) === 'done' ? 'completed' : status),
         h('strong', { title: safe(label ?? session.name) }, safe(label ?? session.name)),
         h('small', {}, status === 'waiting' ? 'needs you' : this._word(status, state))
       ),
-      h('div', { class: 'cc-cardWhere' }, safe([session.machine, session.cli, label ? session.name : ''].filter(part => part).join(' · '))),
-      h('div', { class: 'cc-progress', 'data-indeterminate': share === null && status === 'running', title: plan.length ? `${done} of ${plan.length} steps` : '' },
+      h(
+        'div',
+        { class: 'cc-cardWhere' },
+        safe(
+          [session.machine, session.cli, label ? session.name : ''].filter(part => part).join(' · ')
+        )
+      ),
+      h(
+        'div',
+        {
+          class: 'cc-progress',
+          'data-indeterminate': share === null && status === 'running',
+          title: plan.length ? `${done} of ${plan.length} steps` : ''
+        },
         h('span', { style: `width: ${share === null ? 100 : Math.round(share * 100)}%` })
       ),
-      h('div', { class: 'cc-cardFacts', 'data-since': state.turn?.since ?? '', 'data-worked': state.worked?.seconds ?? 0 }),
+      h('div', {
+        class: 'cc-cardFacts',
+        'data-since': state.turn?.since ?? '',
+        'data-worked': state.worked?.seconds ?? 0
+      }),
       state.error ? h('div', { class: 'cc-cardError' }, safe(state.error.message)) : null,
       request
-        ? requestCard(request, body => this.feed.call('POST', `/sessions/${id}/requests/${encodeURIComponent(request.request)}/answer`, body), true)
+        ? requestCard(
+            request,
+            body =>
+              this.feed.call(
+                'POST',
+                `/sessions/${id}/requests/${encodeURIComponent(request.request)}/answer`,
+                body
+              ),
+            true
+          )
         : doing
           ? h('div', { class: 'cc-cardDoing' }, '▸ ', safe(doing))
           : null
@@ -200,10 +251,14 @@ class FleetView {
   }
 
   _head() {
-    const shown = [...this.cards.keys()].map(id => this.sessions.get(id)?.state).filter(state => state);
+    const shown = [...this.cards.keys()]
+      .map(id => this.sessions.get(id)?.state)
+      .filter(state => state);
     const needing = shown.filter(state => state.status === 'waiting').length;
     const running = shown.filter(state => state.status === 'running').length;
-    const failed = shown.filter(state => state.status === 'failed' || (state.error && !state.turn)).length;
+    const failed = shown.filter(
+      state => state.status === 'failed' || (state.error && !state.turn)
+    ).length;
     const ended = shown.filter(state => state.turns > 0 && !state.turn && !state.error).length;
     const counts = this.model.get('counts');
     const run = counts.total !== undefined;
@@ -211,7 +266,9 @@ class FleetView {
     const cost = shown.reduce((sum, state) => sum + (state.cost_usd ?? 0), 0);
     this.needs.hidden = !needing;
     this.needs.textContent = `${needing} need${needing === 1 ? 's' : ''} you`;
-    const done = run ? Math.max(counts.done ?? 0, this.root.dataset.way === 'direct' ? ended : 0) : ended;
+    const done = run
+      ? Math.max(counts.done ?? 0, this.root.dataset.way === 'direct' ? ended : 0)
+      : ended;
     const parts = run
       ? [`${done} of ${all} done`]
       : [`${all} session${all === 1 ? '' : 's'}`, done ? `${done} done` : ''];
@@ -224,14 +281,19 @@ class FleetView {
     this.cancel.hidden = !counts.cancellable;
     const share = count => `${all ? (100 * count) / all : 0}%`;
     this.bar.replaceChildren(
-      ...[['done', done], ['failed', failed], ['waiting', needing], ['running', running]].map(([kind, count]) =>
-        h('span', { 'data-status': kind, style: `width: ${share(count)}` })
-      )
+      ...[
+        ['done', done],
+        ['failed', failed],
+        ['waiting', needing],
+        ['running', running]
+      ].map(([kind, count]) => h('span', { 'data-status': kind, style: `width: ${share(count)}` }))
     );
   }
 
   _toNext() {
-    this.grid.querySelector('.cc-card[data-status="waiting"]')?.scrollIntoView({ block: 'center', behavior: 'smooth' });
+    this.grid
+      .querySelector('.cc-card[data-status="waiting"]')
+      ?.scrollIntoView({ block: 'center', behavior: 'smooth' });
   }
 
   /** The run lives in the kernel. One that is busy with this cell hears only an interrupt. */
@@ -242,7 +304,8 @@ class FleetView {
       if (this.model.get('counts').cancellable) {
         this.cancel.disabled = false;
         this.banner.hidden = false;
-        this.banner.textContent = 'The kernel is busy with this cell: interrupt it (■ in the toolbar) to cancel the run.';
+        this.banner.textContent =
+          'The kernel is busy with this cell: interrupt it (■ in the toolbar) to cancel the run.';
       }
     }, 2000);
   }

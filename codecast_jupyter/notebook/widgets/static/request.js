@@ -24,11 +24,17 @@ function requestCard(request, answer, small = false) {
     }
     const options = request.options ?? [];
     card.append(
-      h('div', { class: 'cc-buttons' },
+      h(
+        'div',
+        { class: 'cc-buttons' },
         (small ? options.slice(0, 3) : options).map(option =>
-          h('button', {
+          h(
+            'button',
+            {
               'data-kind': option.kind,
-              title: option.rule ? `allows from now on: ${safe(option.rule)}` : safe(option.scope ?? option.label),
+              title: option.rule
+                ? `allows from now on: ${safe(option.rule)}`
+                : safe(option.scope ?? option.label),
               onclick: () => send({ option: option.id })
             },
             safe(option.label || option.id)
@@ -66,11 +72,19 @@ function questionForm(request, send, small) {
   const questions = request.questions ?? [];
   if (small && questions.length === 1 && !questions[0].multiple && questions[0].options?.length) {
     const [question] = questions;
-    return h('div', {},
+    return h(
+      'div',
+      {},
       h('div', { class: 'cc-description' }, safe(question.text)),
-      h('div', { class: 'cc-buttons' },
+      h(
+        'div',
+        { class: 'cc-buttons' },
         question.options.map(option =>
-          h('button', { onclick: () => send({ answers: { [question.id]: [option.label] } }) }, safe(option.label))
+          h(
+            'button',
+            { onclick: () => send({ answers: { [question.id]: [option.label] } }) },
+            safe(option.label)
+          )
         )
       )
     );
@@ -81,7 +95,9 @@ function questionForm(request, send, small) {
       const answers = {};
       for (const question of questions) {
         const chosen = [...form.querySelectorAll('input')].filter(
-          input => input.name === question.id && (input.type === 'text' ? input.value.trim() : input.checked)
+          input =>
+            input.name === question.id &&
+            (input.type === 'text' ? input.value.trim() : input.checked)
         );
         answers[question.id] = chosen.map(input => input.value.trim());
       }
@@ -91,11 +107,19 @@ function questionForm(request, send, small) {
   for (const question of questions) {
     const options = question.options ?? [];
     form.append(
-      h('fieldset', {},
+      h(
+        'fieldset',
+        {},
         h('legend', {}, safe(question.text)),
         options.map(option =>
-          h('label', {},
-            h('input', { type: question.multiple ? 'checkbox' : 'radio', name: question.id, value: option.label }),
+          h(
+            'label',
+            {},
+            h('input', {
+              type: question.multiple ? 'checkbox' : 'radio',
+              name: question.id,
+              value: option.label
+            }),
             ` ${safe(option.label)}`,
             option.description ? h('small', {}, ` ${safe(option.description)}`) : null
           )
@@ -106,7 +130,13 @@ function questionForm(request, send, small) {
       )
     );
   }
-  form.append(h('div', { class: 'cc-buttons' }, h('button', { type: 'submit', 'data-kind': 'allow_once' }, 'Answer')));
+  form.append(
+    h(
+      'div',
+      { class: 'cc-buttons' },
+      h('button', { type: 'submit', 'data-kind': 'allow_once' }, 'Answer')
+    )
+  );
   return form;
 }
 
@@ -120,9 +150,19 @@ function answered(data) {
   const refused = told.declined || (option?.kind ?? '').startsWith('reject');
   const words = told.declined
     ? 'declined'
-    : told.label || option?.label || Object.values(told.answers ?? {}).flat().join(', ');
+    : told.label ||
+      option?.label ||
+      Object.values(told.answers ?? {})
+        .flat()
+        .join(', ');
   const where = told.where ? ` on ${told.where}` : '';
-  return h('div', { class: 'cc-answered', 'data-outcome': refused ? 'refused' : 'granted' },
-    refused ? '✗ ' : '✓ ', safe(data.title), ': ', h('strong', {}, safe(words)), h('small', {}, safe(where))
+  return h(
+    'div',
+    { class: 'cc-answered', 'data-outcome': refused ? 'refused' : 'granted' },
+    refused ? '✗ ' : '✓ ',
+    safe(data.title),
+    ': ',
+    h('strong', {}, safe(words)),
+    h('small', {}, safe(where))
   );
 }

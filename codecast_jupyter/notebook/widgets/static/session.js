@@ -27,7 +27,16 @@ class SessionView {
     this.dot = dot('starting');
     this.word = h('span', { class: 'cc-word' });
     this.facts = h('span', { class: 'cc-facts' });
-    this.stop = h('button', { class: 'cc-interrupt', hidden: true, title: 'Interrupt the turn', onclick: () => this._interrupt() }, '■ Interrupt');
+    this.stop = h(
+      'button',
+      {
+        class: 'cc-interrupt',
+        hidden: true,
+        title: 'Interrupt the turn',
+        onclick: () => this._interrupt()
+      },
+      '■ Interrupt'
+    );
     this.banner = h('div', { class: 'cc-banner', hidden: true });
     this.list = h('div', { class: 'cc-list', tabindex: '0' });
     this.tail = h('div', { class: 'cc-waiting' });
@@ -36,8 +45,12 @@ class SessionView {
       const left = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight;
       this.followTail = left < 40;
     });
-    this.root = h('div', { class: 'cc-session', 'data-session': this.id, 'data-way': 'starting' },
-      h('div', { class: 'cc-head' },
+    this.root = h(
+      'div',
+      { class: 'cc-session', 'data-session': this.id, 'data-way': 'starting' },
+      h(
+        'div',
+        { class: 'cc-head' },
         this.dot,
         h('strong', {}, safe(this.model.get('title'))),
         this.word,
@@ -62,7 +75,11 @@ class SessionView {
   }
 
   _composer() {
-    const text = h('textarea', { rows: '1', placeholder: 'Prompt (Enter sends, Shift+Enter: new line)', 'aria-label': 'Prompt' });
+    const text = h('textarea', {
+      rows: '1',
+      placeholder: 'Prompt (Enter sends, Shift+Enter: new line)',
+      'aria-label': 'Prompt'
+    });
     const send = async () => {
       const words = text.value.trim();
       if (!words) {
@@ -95,7 +112,9 @@ class SessionView {
     }[way];
     this.banner.hidden = !words;
     this.banner.textContent = words ?? '';
-    this.root.querySelectorAll('.cc-composer > *').forEach(node => (node.disabled = way === 'static'));
+    this.root
+      .querySelectorAll('.cc-composer > *')
+      .forEach(node => (node.disabled = way === 'static'));
   }
 
   _take(frame) {
@@ -154,7 +173,9 @@ class SessionView {
       this.list.firstElementChild.remove();
     }
     const waiting = this.prompt ? [] : [...this.fold.queued.values()];
-    this.tail.replaceChildren(...waiting.map(text => h('div', {}, '⏳ ', safe(text).slice(0, 200))));
+    this.tail.replaceChildren(
+      ...waiting.map(text => h('div', {}, '⏳ ', safe(text).slice(0, 200)))
+    );
     this._facts();
     if (this.followTail) {
       this.list.scrollTop = this.list.scrollHeight;
@@ -180,14 +201,21 @@ class SessionView {
   _entry(entry) {
     const { kind, data } = entry;
     if (kind === 'prompt') {
-      const state = ['failed', 'cancelled', 'unknown'].includes(data.state) ? h('small', {}, ` ${data.state}`) : null;
+      const state = ['failed', 'cancelled', 'unknown'].includes(data.state)
+        ? h('small', {}, ` ${data.state}`)
+        : null;
       return h('div', { class: 'cc-prompt' }, safe(entry.text), state);
     }
     if (kind === 'message') {
       return h('div', { class: 'cc-message' }, markdown(entry.text));
     }
     if (kind === 'thought') {
-      return h('details', { class: 'cc-thought' }, h('summary', {}, 'Thinking'), h('div', {}, markdown(entry.text)));
+      return h(
+        'details',
+        { class: 'cc-thought' },
+        h('summary', {}, 'Thinking'),
+        h('div', {}, markdown(entry.text))
+      );
     }
     if (kind === 'tool') {
       return this._tool(entry);
@@ -195,18 +223,31 @@ class SessionView {
     if (kind === 'request') {
       return data.resolution || data.withdrawn !== undefined
         ? answered(data)
-        : requestCard(data, body => this._do('POST', `/requests/${encodeURIComponent(data.request)}/answer`, body, true));
+        : requestCard(data, body =>
+            this._do('POST', `/requests/${encodeURIComponent(data.request)}/answer`, body, true)
+          );
     }
     if (kind === 'plan') {
       const marks = { completed: '☑', in_progress: '▸', pending: '☐' };
-      return h('ul', { class: 'cc-plan' },
-        (data.entries ?? []).map(one => h('li', { 'data-status': one.status }, `${marks[one.status] ?? '☐'} `, safe(one.content)))
+      return h(
+        'ul',
+        { class: 'cc-plan' },
+        (data.entries ?? []).map(one =>
+          h('li', { 'data-status': one.status }, `${marks[one.status] ?? '☐'} `, safe(one.content))
+        )
       );
     }
     if (kind === 'turn') {
-      const words = { end_turn: 'done', cancelled: 'interrupted' }[data.reason] ?? data.reason.replaceAll('_', ' ');
+      const words =
+        { end_turn: 'done', cancelled: 'interrupted' }[data.reason] ??
+        data.reason.replaceAll('_', ' ');
       const facts = [words, duration(data.took), dollars(data.cost_usd)].filter(part => part);
-      return h('div', { class: 'cc-end', 'data-reason': data.reason }, facts.join(' · '), data.error ? problemView(data.error) : null);
+      return h(
+        'div',
+        { class: 'cc-end', 'data-reason': data.reason },
+        facts.join(' · '),
+        data.error ? problemView(data.error) : null
+      );
     }
     if (kind === 'problem') {
       return problemView(data);
@@ -217,10 +258,17 @@ class SessionView {
   _tool(entry) {
     const { data } = entry;
     const diffs = (data.content ?? []).filter(block => block.type === 'diff');
-    const told = (data.content ?? []).filter(block => block.type !== 'diff' && block.text).map(block => block.text);
+    const told = (data.content ?? [])
+      .filter(block => block.type !== 'diff' && block.text)
+      .map(block => block.text);
     const output = told.join('\n') || entry.text;
     const took = entry.ended ? h('small', {}, ` ${duration(entry.ended - entry.since)}`) : null;
-    const head = [dot(data.status), ' ', h('span', { class: 'cc-title' }, safe(data.title || data.kind || 'tool')), took];
+    const head = [
+      dot(data.status),
+      ' ',
+      h('span', { class: 'cc-title' }, safe(data.title || data.kind || 'tool')),
+      took
+    ];
     const body = [
       ...(entry.shown ? [] : diffs.map(diffView)),
       output.trim() ? h('pre', {}, safe(output.slice(-20000))) : null

@@ -213,13 +213,19 @@ class Transcript {
   }
 
   on_retry(event) {
-    return this.on_notice({ ...event, text: `The model API failed and is asked again (${event.attempt}).` });
+    return this.on_notice({
+      ...event,
+      text: `The model API failed and is asked again (${event.attempt}).`
+    });
   }
 
   on_gap(event) {
     this.turn = null;
     this.asked.clear();
-    return this.on_notice({ ...event, text: `Events ${event.first} to ${event.last} are lost: ${event.why}` });
+    return this.on_notice({
+      ...event,
+      text: `Events ${event.first} to ${event.last} are lost: ${event.why}`
+    });
   }
 }
 
@@ -228,7 +234,9 @@ function contentText(content) {
   return blocks
     .filter(block => block)
     .map(block =>
-      block.type === 'text' && !block.name ? (block.text ?? '') : `[${block.name ?? block.uri ?? block.type}]`
+      block.type === 'text' && !block.name
+        ? (block.text ?? '')
+        : `[${block.name ?? block.uri ?? block.type}]`
     )
     .join('\n');
 }

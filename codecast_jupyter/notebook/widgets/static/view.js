@@ -40,7 +40,11 @@ function duration(seconds) {
 }
 
 function tokens(count) {
-  return count < 1000 ? `${count}` : count < 1e6 ? `${(count / 1000).toFixed(1)}k` : `${(count / 1e6).toFixed(1)}M`;
+  return count < 1000
+    ? `${count}`
+    : count < 1e6
+      ? `${(count / 1000).toFixed(1)}k`
+      : `${(count / 1e6).toFixed(1)}M`;
 }
 
 function dollars(amount) {
@@ -75,7 +79,9 @@ function markdown(text) {
       found.push(h(`h${Math.min(head[1].length + 2, 6)}`, {}, inline(head[2])));
     } else if (/^ {0,3}>/.test(line)) {
       const body = block(one => /^ {0,3}>/.test(one));
-      found.push(h('blockquote', {}, markdown(body.map(one => one.replace(/^ {0,3}> ?/, '')).join('\n'))));
+      found.push(
+        h('blockquote', {}, markdown(body.map(one => one.replace(/^ {0,3}> ?/, '')).join('\n')))
+      );
     } else if (/^\s*([-*+]|\d+[.)]) +/.test(line)) {
       const ordered = /^\s*\d/.test(line);
       const body = block(one => /^\s*([-*+]|\d+[.)]) +/.test(one) || /^\s{2,}\S/.test(one));
@@ -98,17 +104,45 @@ function markdown(text) {
     } else if (line.includes('|') && /^[\s|:-]+$/.test(lines[at + 1] ?? '')) {
       const rows = block(one => one.includes('|'));
       const cells = row =>
-        row.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map(cell => cell.trim());
+        row
+          .trim()
+          .replace(/^\||\|$/g, '')
+          .split(/(?<!\\)\|/)
+          .map(cell => cell.trim());
       found.push(
-        h('table', {},
-          h('thead', {}, h('tr', {}, cells(rows[0]).map(cell => h('th', {}, inline(cell))))),
-          h('tbody', {}, rows.slice(2).map(row => h('tr', {}, cells(row).map(cell => h('td', {}, inline(cell))))))
+        h(
+          'table',
+          {},
+          h(
+            'thead',
+            {},
+            h(
+              'tr',
+              {},
+              cells(rows[0]).map(cell => h('th', {}, inline(cell)))
+            )
+          ),
+          h(
+            'tbody',
+            {},
+            rows.slice(2).map(row =>
+              h(
+                'tr',
+                {},
+                cells(row).map(cell => h('td', {}, inline(cell)))
+              )
+            )
+          )
         )
       );
     } else {
       const from = at;
       at++;
-      while (at < lines.length && lines[at].trim() && !/^( {0,3}(`{3,}|~{3,}|>)|#{1,6} |\s*([-*+]|\d+[.)]) )/.test(lines[at])) {
+      while (
+        at < lines.length &&
+        lines[at].trim() &&
+        !/^( {0,3}(`{3,}|~{3,}|>)|#{1,6} |\s*([-*+]|\d+[.)]) )/.test(lines[at])
+      ) {
         at++;
       }
       found.push(h('p', {}, inline(lines.slice(from, at).join('\n'))));
@@ -119,7 +153,8 @@ function markdown(text) {
 
 function inline(text) {
   const found = [];
-  const pattern = /(`+)([^]*?[^`])\1(?!`)|\*\*([^*]+)\*\*|(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])|\[([^\]]+)\]\((https?:[^)\s]+)\)|\\([!-/:-@[-`{-~])/g;
+  const pattern =
+    /(`+)([^]*?[^`])\1(?!`)|\*\*([^*]+)\*\*|(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])|\[([^\]]+)\]\((https?:[^)\s]+)\)|\\([!-/:-@[-`{-~])/g;
   let last = 0;
   for (const match of text.matchAll(pattern)) {
     found.push(text.slice(last, match.index));
@@ -131,7 +166,9 @@ function inline(text) {
     } else if (match[4] !== undefined) {
       found.push(h('em', {}, inline(match[4])));
     } else if (match[5] !== undefined) {
-      found.push(h('a', { href: match[6], target: '_blank', rel: 'noopener noreferrer' }, match[5]));
+      found.push(
+        h('a', { href: match[6], target: '_blank', rel: 'noopener noreferrer' }, match[5])
+      );
     } else {
       found.push(match[7]);
     }
@@ -145,9 +182,15 @@ function diffView(block) {
   const marks = { '+': 'added', '-': 'removed', '@': 'hunk' };
   const lines = safe(block.diff).replace(/\n$/, '').split('\n');
   const body = lines.filter(line => !/^(---|\+\+\+|diff |index )/.test(line));
-  return h('div', { class: 'cc-diff' },
+  return h(
+    'div',
+    { class: 'cc-diff' },
     h('div', { class: 'cc-path' }, safe(block.path), block.created ? ' (new file)' : ''),
-    h('pre', {}, body.map(line => h('span', { class: marks[line[0]] ?? '' }, `${line}\n`)))
+    h(
+      'pre',
+      {},
+      body.map(line => h('span', { class: marks[line[0]] ?? '' }, `${line}\n`))
+    )
   );
 }
 
@@ -156,7 +199,9 @@ function dot(status) {
 }
 
 function problemView(error) {
-  return h('div', { class: 'cc-problem', role: 'alert' },
+  return h(
+    'div',
+    { class: 'cc-problem', role: 'alert' },
     h('div', {}, safe(error.message)),
     error.hint ? h('small', {}, safe(error.hint)) : null
   );
