@@ -28,7 +28,7 @@ class Wire:
         self._open.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ends: set[asyncio.StreamWriter] = set()
+        self._ends: dict[asyncio.StreamWriter, bool] = {}  # whether it is the hub's side
         self._forgotten: set[asyncio.StreamWriter] = set()  # half-open, until `close`
         LOOP.run(self._listen())
 
@@ -40,11 +40,11 @@ class Wire:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self._ends.add(back)
+        self._ends[back] = True
         forth: asyncio.StreamWriter | None = None
         try:
             far, forth = await asyncio.open_connection("127.0.0.1", self.target)
-            self._ends.add(forth)
+            self._ends[forth] = False
             await asyncio.gather(self._pump(near, forth), self._pump(far, back))
         except (OSError, asyncio.CancelledError):
             pass
@@ -52,7 +52,7 @@ class Wire:
             self._tasks.discard(task)
             for end in (back, forth):
                 if end is not None and end not in self._forgotten:
-                    self._ends.discard(end)
+                    self._ends.pop(end, None)
                     end.close()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -103,20 +103,20 @@ class Wire:
         LOOP.run(self._end(half=True))
 
     async def _end(self, half: bool) -> None:
-        for writer in list(self._ends):
-            sock: socket.socket = writer.get_extra_info("socket")
-            hub_side = sock.getsockname()[1] == self.port
+        for writer, hub_side in list(self._ends.items()):
             if half and hub_side:
                 self._forgotten.add(writer)
                 continue
-            with contextlib.suppress(OSError):
+            sock: socket.socket = writer.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # it has ended already
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
-        self._ends.difference_update(self._forgotten)
+        for writer in self._forgotten:
+            self._ends.pop(writer, None)
 
     def close(self) -> None:
         LOOP.run(self._close())
