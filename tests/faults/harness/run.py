@@ -112,12 +112,10 @@ class Round:
         finally:
             for person in self.people.values():
                 person.over.set()
-            faults.heal_all()
-            for close in (self.page.close, self.other_page.close, *(r.close for r in self.readers)):
-                close()
-            for person in self.people.values():
-                person.close()
-            self.client.close()
+            try:
+                faults.heal_all()
+            finally:
+                self._close()
         latency = [each for person in self.people.values() for each in person.told.latency]
         return Verdict(
             self.schedule,
@@ -132,6 +130,13 @@ class Round:
             self.orphans,
             self.log,
         )
+
+    def _close(self) -> None:
+        for close in (self.page.close, self.other_page.close, *(r.close for r in self.readers)):
+            close()
+        for person in self.people.values():
+            person.close()
+        self.client.close()
 
     # -- beginning
 
