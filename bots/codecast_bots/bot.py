@@ -9,6 +9,7 @@ for something long.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
 SILENT_FOR = 120.0  # seconds without a sign of life after which the adapter is started anew
 LOOK_EVERY = 5.0
+PRESENT_WITHIN = 10.0
 RETRY_FIRST, RETRY_LAST = 1.0, 60.0
 TELL_STRANGERS_EVERY = 3600.0
 
@@ -279,9 +281,7 @@ class Bot:
     # -- what comes in
 
     async def _handle(self, event: Event, begun: bool) -> None:
-        taking = self._taking.get(event.place)
-        if taking is not None and not taking.done():
-            await asyncio.wait({taking}, timeout=1.0 if isinstance(event, ActionIn) else None)
+        await self._present(event.place)
         try:
             if isinstance(event, ActionIn):
                 await self.answering.press(event)
@@ -297,6 +297,16 @@ class Bot:
                 event.place, event.id, "✗ The bot met an error of its own; its log tells more."
             )
         self.store.done(event.id)
+
+    async def _present(self, place: Place) -> None:
+        """Until the place shows what it showed before a restart, if that can be had soon."""
+        taking = self._taking.get(place)
+        if taking is not None:
+            await asyncio.wait({taking}, timeout=PRESENT_WITHIN)
+        here = self.conversations.get(place)
+        if here is not None:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(here.caught_up.wait(), PRESENT_WITHIN)
 
     async def _gone(self, event: GoneIn) -> None:
         here = [p for p in self.conversations if p == event.place or p.outer == event.place]

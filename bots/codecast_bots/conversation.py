@@ -61,16 +61,20 @@ class Conversation:
         self._ended = ended
         self._after_turn = after_turn
         self._changed = asyncio.Event()
+        self._known = 0
+        self.caught_up = asyncio.Event()  # with what was known at the start
         self._working: bool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self, fresh: bool) -> None:
         """Take up where it was; else from its first event when `fresh`, or from now on."""
         kept = self.store.snapshot(self.place)
+        now = await self.client.session(self.id)
+        # what stands there may show events that are read again: until then nothing is changed
+        self._known = int(now.get("last_seq") or 0)
         if kept is not None and kept[0] == self.id:
             self.view = View.from_json(kept[1])
         elif not fresh:
-            now = await self.client.session(self.id)
             self.view = View(now["state"], int(now.get("last_seq") or 0))
             found = await self.client.requests(self.id)
             self.view.add_open_requests([r for r in found if r.get("outcome", "open") == "open"])
@@ -159,6 +163,9 @@ class Conversation:
             await asyncio.sleep(EVERY)
 
     def _want(self) -> None:
+        if self.view.seq < self._known:
+            return
+        self.caught_up.set()
         style = Style(
             self.id, self.name, self.machine, self.place.platform, self.style["tool_display"]
         )
@@ -175,7 +182,8 @@ class Conversation:
         """Forget what stands there for good, on disk and in memory at once."""
         while True:
             await self.outbox.delivered()
-            if not any(block["kind"] in ("end", "note") for block in self.view.blocks):
+            ended = any(block["kind"] in ("end", "note") for block in self.view.blocks)
+            if not ended or self.view.seq < self._known:
                 continue
             self._want()
             complete = self.outbox.complete()

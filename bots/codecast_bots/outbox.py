@@ -58,6 +58,7 @@ class Outbox:
         self._pace: Pace = paces.of(self.limits.budget, self.limits.gap, self.limits.burst)
         self._lost = lost
         self._wanted: list[Desired] = []
+        self._told = False  # what is wanted; before that nothing is deleted
         self._sent = store.sent(place)
         self._replies = [(key, Reply.from_json(what)) for key, what in store.replies(place)]
         self._draft: tuple[str, str, float] = ("", "", 0.0)  # key, digest, when
@@ -87,7 +88,7 @@ class Outbox:
 
     def want(self, desired: Sequence[Desired]) -> None:
         """Everything that should stand there now, of what was not settled."""
-        self._wanted = list(desired)
+        self._wanted, self._told = list(desired), True
         self._changed.set()
 
     def reply(self, key: str, reply: Reply) -> None:
@@ -160,7 +161,7 @@ class Outbox:
                     return FINISH, "edit", desired, sent
                 if self._may_edit(sent):
                     live = live or (LIVE, "edit", desired, sent)
-        if create is not None or live is not None:
+        if create is not None or live is not None or not self._told:
             return create or live
         wanted = {desired.key for desired in self._wanted}
         for key, sent in self._sent.items():

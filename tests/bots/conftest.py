@@ -56,7 +56,7 @@ class Bots:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -> Iterator[World]:
     """The machine `gpu`, by a real sshd, with the real Claude Code and a model of its own."""
     directory = tmp_path_factory.mktemp("bots")

@@ -50,6 +50,7 @@ class Stage:
         self.server, self.directory, self.chat = server, directory, chat
         self.settings = PlatformSettings("telegram", TOKEN, url=server.url, drafts=drafts)
         self.view = View()
+        self.known = 0  # events taken in any life
         self.outbox: Outbox
         self.place: Place
 
@@ -78,10 +79,14 @@ class Stage:
 
     def take(self, event: Json) -> None:
         self.view.apply(event)
-        self.outbox.want(self.wanted())
+        self.known = max(self.known, event["seq"])
+        if self.view.seq >= self.known:
+            self.outbox.want(self.wanted())
 
     def settle(self) -> None:
         """As a conversation does."""
+        if self.view.seq < self.known:
+            return
         complete = self.outbox.complete()
         shown = self.outbox.blocks()
         complete |= {b["id"] for b in self.view.blocks if b["id"] not in shown}
