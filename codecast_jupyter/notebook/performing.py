@@ -20,6 +20,7 @@ from codecast_jupyter.commands import results
 from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.parsing import Parsed
 from codecast_jupyter.commands.render import markdown
+from codecast_jupyter.commands.render.disarm import disarmed
 from codecast_jupyter.commands.render.json import document
 from codecast_jupyter.commands.transcript import Transcript
 from codecast_jupyter.commands.words import safe
@@ -47,6 +48,8 @@ class Shown:
     def _repr_markdown_(self) -> str:
         if self._json:
             return markdown.fence(document(self.data), "json")
+        if isinstance(self.result, results.Session):
+            return markdown.session(self.result, disarmed)
         return markdown.render(self.result)
 
     def __repr__(self) -> str:
@@ -238,5 +241,5 @@ async def _stream(result: results.Stream, said: queue.SimpleQueue[Say]) -> None:
 def _words(result: results.Stream, folded: Transcript, lines: list[str]) -> str:
     if result.raw:
         return markdown.fence("\n".join(lines), "json")
-    said = [markdown.entry(entry) for entry in folded.entries]
+    said = [markdown.entry(entry, disarmed) for entry in folded.entries]
     return "\n\n".join(part for part in said if part)

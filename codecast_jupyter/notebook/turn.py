@@ -21,6 +21,7 @@ from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
 from codecast_jupyter.commands import choices
 from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.prompts import until_done
+from codecast_jupyter.commands.render.disarm import disarmed
 from codecast_jupyter.commands.render.markdown import entry as entry_markdown
 from codecast_jupyter.commands.render.markdown import esc, failure
 from codecast_jupyter.commands.transcript import Entry, Transcript, tool_label
@@ -322,7 +323,7 @@ class Turn:
         return " · ".join(part for part in parts if part)
 
     def _repr_markdown_(self) -> str:
-        said = [entry_markdown(entry) for entry in self.entries if entry.kind != "turn"]
+        said = [entry_markdown(e, disarmed) for e in self.entries if e.kind != "turn"]
         parts = [part for part in said if part]
         if self.problem and self.done:
             parts.append(failure(CodecastError.from_json(self.problem)))

@@ -138,6 +138,28 @@ for n, s in enumerate(made):
     expect(grid.locator(".cc-card")).to_have_count(0)
 
 
+def test_words_of_an_agent_run_nothing_in_the_page(
+    page: Page, lab: JupyterServer, project: Path
+) -> None:
+    nasty = "<img src=x onerror=window.pwned=1>"
+    start = f"""
+import codecast_jupyter as cc
+s = cc.start("local", {str(project)!r}, cli="demo", mode="ask")
+"""
+    book = Book(page, lab, "nasty", [start, f"t = s.ask('ask {nasty} | {nasty}')", "s.widget()"])
+    book.run(0)
+    book.idle()
+    book.run(1).locator(".cc-request input").first.check()
+    book.cell(1).get_by_role("button", name="Answer").click()
+    book.idle()
+    expect(book.cell(1)).to_contain_text(f"You said: {nasty[0]}")
+    view = book.run(2)
+    expect(view.locator(".cc-message").last).to_contain_text(nasty)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.pwned") is None
+    assert page.locator(".jp-OutputArea img[src=x]").count() == 0
+
+
 def test_page_of_another_server_speaks_through_the_kernel(
     page: Page, lab: JupyterServer, project: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import text
 from codecast_jupyter.commands import results
+from codecast_jupyter.commands.render.disarm import disarmed
 from codecast_jupyter.commands.render.notebook import notebook
 
 from .fakes import DIFF, OPTIONS
@@ -132,3 +134,43 @@ async def test_export_knows_the_format_by_the_name_and_prints(tmp_path: Path) ->
     assert json.loads(printed.text)["session"]["name"] == "brave-otter"
     with pytest.raises(CodecastError, match="cannot be written"):
         await run(["export", "brave-otter", "-o", "no/such/place.md"], tmp_path)
+
+
+NASTY = """\
+<script>one()</script> <img src=x onerror=two()> `code <b>`
+`open
+closed` <img src=x onerror=three()> `again`
+[link](javascript:four()) [link](java\tscript:five()) [link](JavaScript\\:six())
+[link](&#106;avascript:seven()) <https://example.org/a?b=1&c=2>
+cost $5
+```html
+<script>code()</script> $
+````
+still
+```
+<iframe src=x>
+~~~
+<img src=x onerror=eight()>"""
+
+
+def test_agent_can_put_no_html_and_no_script_into_a_page() -> None:
+    """By two programs that render notebooks' Markdown, which trust what they get."""
+    from markdown_it import MarkdownIt
+    from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+    text = disarmed(NASTY)
+    for html in (
+        MarkdownIt("commonmark", {"html": True}).render(text),
+        markdown2html_mistune(text),
+    ):
+        tags = set(re.findall(r"<([a-z]+)", html))
+        assert tags <= {"p", "pre", "code", "a", "br", "div", "span", "em"}, tags
+        for link in re.findall(r'href="([^"]*)"', html):
+            assert not re.match(r"(?i)\W*(java|vb)script:", link.replace("\t", "")), link
+    assert "<script>code()</script>" in text, "code stays as it was written"
+    assert "https://example.org/a?b=1" in text
+
+
+def test_words_that_hide_nothing_stay_as_they_are() -> None:
+    plain = "# A head\n\n- a < b, x > y\n- `code` **bold**\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+    assert disarmed(plain) == plain

@@ -124,7 +124,7 @@ def sessions(result: r.Sessions) -> str:
     return table(["session", "status", "CLI", "machine", "directory", "age"], rows)
 
 
-def session(result: r.Session) -> str:
+def session(result: r.Session, words: Callable[[str], str] = safe) -> str:
     s = result.session
     state = s.get("state") or {}
     word = str(state.get("status") or "")
@@ -143,7 +143,7 @@ def session(result: r.Session) -> str:
     if state.get("error"):
         parts.append(problem(state["error"]))
     if result.events:
-        parts.append(transcript(result.events))
+        parts.append(transcript(result.events, words))
     seen = {e.get("request") for e in result.events if e.get("type") == "request_opened"}
     parts += [request(q) for q in result.requests if q.get("request") not in seen]
     if result.prompts:
@@ -184,23 +184,23 @@ def usages(result: r.Usages) -> str:
     return table(["session", "turns", "time", "input", "output", "cost", "budget"], rows)
 
 
-def transcript(events: Sequence[Json]) -> str:
+def transcript(events: Sequence[Json], words: Callable[[str], str] = safe) -> str:
     folded = Transcript()
     for event in events:
         folded.apply(event)
-    return "\n\n".join(part for part in map(entry, folded.entries) if part)
+    return "\n\n".join(part for item in folded.entries if (part := entry(item, words)))
 
 
-def entry(item: Entry) -> str:
+def entry(item: Entry, words: Callable[[str], str] = safe) -> str:
     """One entry of a transcript; empty for what needs no words.
 
-    The agent's text is Markdown already.
+    The agent's text is Markdown already; `words` is what it passes through.
     """
     data = item.data
     if item.kind == "message":
-        return safe(item.text).strip()
+        return words(item.text).strip()
     if item.kind == "thought":
-        return "\n".join(f"> {line}" for line in safe(item.text).strip().split("\n"))
+        return "\n".join(f"> {line}" for line in words(item.text).strip().split("\n"))
     if item.kind == "prompt":
         by = who(data)
         return "\n".join(f"> **{esc(line)}**" for line in item.text.split("\n") if line.strip()) + (
@@ -216,9 +216,9 @@ def entry(item: Entry) -> str:
         answer = data.get("resolution")
         if answer is None and "withdrawn" not in data:
             return request(data)
-        words = answer.get("label") or answer.get("option") or "answered" if answer else "withdrawn"
+        told = answer.get("label") or answer.get("option") or "answered" if answer else "withdrawn"
         by = who(answer or {})
-        return f"❓ {esc(data.get('title') or '')}: **{esc(words)}**" + (
+        return f"❓ {esc(data.get('title') or '')}: **{esc(told)}**" + (
             f" by {esc(by)}" if by else ""
         )
     if item.kind == "plan":

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..transcript import Entry, Transcript, request_body, tool_label
-from ..words import dollars, duration, name, plural, safe, who
+from ..words import dollars, duration, name, plural, who
+from .disarm import disarmed
 from .markdown import code, diff_block, esc, fence, problem
 from .markdown import entry as entry_words
 
@@ -118,9 +119,9 @@ def _cells(entry: Entry) -> Sequence[tuple[str, str]]:
     if entry.kind == "prompt":
         return [("prompt", _prompt(entry))]
     if entry.kind == "message":
-        return [("answer", _headings_below(safe(entry.text).strip()))]
+        return [("answer", _headings_below(disarmed(entry.text).strip()))]
     if entry.kind == "thought":
-        text = safe(entry.text).strip()
+        text = disarmed(entry.text).strip()
         return [("thought", _fold("Thinking", _quoted(text)))]
     if entry.kind == "tool":
         return _tool(entry)

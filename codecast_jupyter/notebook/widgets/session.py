@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.commands.render.disarm import disarmed
 from codecast_jupyter.commands.render.markdown import entry as entry_markdown
 from codecast_jupyter.commands.render.markdown import esc
 from codecast_jupyter.commands.sessions import described
@@ -77,7 +78,7 @@ class SessionWidget(Shown):
         self._described = len(self._events)
         if self._turn is not None:
             return self._turn._repr_markdown_()
-        said = [entry_markdown(entry) for entry in self._transcript.entries[-LAST:]]
+        said = [entry_markdown(entry, disarmed) for entry in self._transcript.entries[-LAST:]]
         state = self._transcript.state
         facts = [
             str(state["status"]),
