@@ -9,7 +9,7 @@ import { useCodecast } from '../ui/context';
 
 const KEPT = 400; // drawn texts that left the page and may come back
 const SHARE = 3; // a growing text is left alone so many times as long as drawing it took
-const SHORTEST = 32; // milliseconds between two drawings of it
+const SHORTEST = 50; // milliseconds between two drawings of it
 const LONGEST = 300;
 
 /** Markdown that may grow: blocks that are finished are drawn once. */

@@ -19,6 +19,8 @@ import { choose, openRequests, RequestCard } from './requests';
 import { Scroller } from './scroller';
 import { Timer } from './time';
 
+const PAUSE = 30; // milliseconds between two drawings of what streams
+
 /** One session: its transcript, what it asks, and where to write. */
 export function SessionView(props: { model: SessionModel }): JSX.Element {
   const { model } = props;
@@ -103,7 +105,7 @@ export function SessionView(props: { model: SessionModel }): JSX.Element {
 function Transcript(props: { model: SessionModel; display: Display; name: string }): JSX.Element {
   const { model, display, name } = props;
   const { trans } = useCodecast();
-  useSignal(model.changed);
+  useSignal(model.changed, PAUSE);
   const folded = useRef(new Rows()).current;
   const { state, transcript } = model;
   const rows = folded.update(transcript.entries, display, state.turn !== null);

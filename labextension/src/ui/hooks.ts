@@ -4,16 +4,27 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { CodecastError } from '../connection/api';
 import { IProblem } from '../model/events.gen';
 
-/** Draw again when the signal was emitted, at most once a frame. */
-export function useSignal(signal: ISignal<unknown, unknown>): void {
+/**
+ * Draw again when the signal was emitted, at most once a frame.
+ *
+ * @param pause - milliseconds at least between two drawings
+ */
+export function useSignal(signal: ISignal<unknown, unknown>, pause = 0): void {
   const [, draw] = useState(0);
   useEffect(() => {
     let frame = 0;
+    let last = -Infinity;
+    const look = (now: number) => {
+      if (now - last < pause) {
+        frame = requestAnimationFrame(look);
+        return;
+      }
+      frame = 0;
+      last = now;
+      draw(count => count + 1);
+    };
     const changed = () => {
-      frame ||= requestAnimationFrame(() => {
-        frame = 0;
-        draw(count => count + 1);
-      });
+      frame ||= requestAnimationFrame(look);
     };
     signal.connect(changed);
     changed();
@@ -21,7 +32,7 @@ export function useSignal(signal: ISignal<unknown, unknown>): void {
       signal.disconnect(changed);
       cancelAnimationFrame(frame);
     };
-  }, [signal]);
+  }, [signal, pause]);
 }
 
 /** An action of a button: whether it runs, and what went wrong the last time. */
