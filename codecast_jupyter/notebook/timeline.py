@@ -106,45 +106,57 @@ def timeline(sessions: Sequence[Session], labels: Mapping[str, str] = NOTHING) -
 
 
 def _draw(figure: Figure, lanes: Sequence[Lane]) -> None:
-    from matplotlib.patches import Patch
-
-    heights = [0.27 * max(len(lanes), 2) + 0.2, 1.2]
-    top, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
-    times = [span.begin for one in lanes for span in one.spans]
-    zero = min(times, default=0.0)
-    colours = {"worked": WORKED, "failed": FAILED, "waited": WAITED}
-    for number, one in enumerate(lanes):
-        for kind in ("worked", "failed", "waited"):  # what waited lies over what worked
-            bars = [
-                (s.begin - zero, max(s.end - s.begin, 0.02)) for s in one.spans if s.kind == kind
-            ]
-            top.broken_barh(bars, (number - 0.36, 0.72), color=colours[kind], linewidth=0)
-    top.set_yticks(range(len(lanes)), [one.label for one in lanes], fontsize=8)
-    top.set_ylim(len(lanes) - 0.4, -0.6)
-    top.tick_params(axis="y", length=0)
-    top.grid(axis="x", color="#00000018")
-    top.set_axisbelow(True)
-    handles = [
-        Patch(color=WORKED, label="worked"),
-        Patch(color=WAITED, label="waited for somebody"),
+    """The lanes; below them what is known of cost and tokens, on one time."""
+    sums = [
+        (SPENT, "US dollars", [one.cost for one in lanes if one.cost]),
+        (TOKENS, "output tokens", [one.tokens for one in lanes if any(n for _, n in one.tokens)]),
     ]
-    if any(span.kind == "failed" for one in lanes for span in one.spans):
-        handles.append(Patch(color=FAILED, label="failed or interrupted"))
-    top.legend(
-        handles=handles,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        ncols=3,
-        frameon=False,
-        fontsize=8,
-    )
-    _grow(below, [one.cost for one in lanes], zero, SPENT, "US dollars")
-    _grow(below.twinx(), [one.tokens for one in lanes], zero, TOKENS, "output tokens")
+    sums = [known for known in sums if known[2]]
+    zero = min((span.begin for one in lanes for span in one.spans), default=0.0)
+    if sums:
+        heights = [0.27 * max(len(lanes), 2) + 0.2, 1.2]
+        top, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+        for number, (colour, label, amounts) in enumerate(sums):
+            _grow(below.twinx() if number else below, amounts, zero, colour, label)
+    else:
+        top = below = figure.subplots()
+    _lanes(top, lanes, zero)
     below.set_xlabel("seconds")
     for axes in figure.axes:
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
-    figure.align_ylabels()
+
+
+def _lanes(axes: Any, lanes: Sequence[Lane], zero: float) -> None:
+    from matplotlib.patches import Patch
+
+    colours = {"worked": WORKED, "failed": FAILED, "waited": WAITED}
+    words = {
+        "worked": "worked",
+        "waited": "waited for somebody",
+        "failed": "failed or interrupted",
+    }
+    for number, one in enumerate(lanes):
+        for kind, colour in colours.items():  # what waited lies over what worked
+            spans = [span for span in one.spans if span.kind == kind]
+            bars = [(span.begin - zero, max(span.end - span.begin, 0.02)) for span in spans]
+            axes.broken_barh(bars, (number - 0.36, 0.72), color=colour, linewidth=0)
+    axes.set_yticks(range(len(lanes)), [one.label for one in lanes], fontsize=8)
+    axes.set_ylim(len(lanes) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#00000018")
+    axes.set_axisbelow(True)
+    there = {span.kind for one in lanes for span in one.spans}
+    handles = [Patch(color=colours[k], label=words[k]) for k in words if k in there]
+    if handles:
+        axes.legend(
+            handles=handles,
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=3,
+            frameon=False,
+            fontsize=8,
+        )
 
 
 def _grow(axes: Any, lanes: Sequence[Any], zero: float, colour: str, label: str) -> None:

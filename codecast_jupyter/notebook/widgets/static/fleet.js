@@ -159,7 +159,9 @@ class FleetView {
       );
     }
     const state = session.state ?? {};
-    const status = state.status ?? 'starting';
+    const word = this._word(state.status ?? 'starting', state);
+    // a turn that failed leaves its CLI idle, and the person with a failure
+    const status = word === 'failed' ? 'failed' : (state.status ?? 'starting');
     const plan = state.plan ?? [];
     const done = plan.filter(entry => entry.status === 'completed').length;
     const share = this._share(status, state, plan.length ? done / plan.length : 0);
@@ -171,9 +173,9 @@ class FleetView {
       h(
         'div',
         { class: 'cc-cardHead' },
-        dot(this._word(status, state) === 'done' ? 'completed' : status),
+        dot(word === 'done' ? 'completed' : status),
         h('strong', { title: safe(label ?? session.name) }, safe(label ?? session.name)),
-        h('small', {}, status === 'waiting' ? 'needs you' : this._word(status, state))
+        h('small', {}, status === 'waiting' ? 'needs you' : word)
       ),
       h(
         'div',

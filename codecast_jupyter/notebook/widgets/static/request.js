@@ -1,4 +1,17 @@
+const SHORT = {
+  allow_once: 'Allow',
+  allow_always: 'Always',
+  reject_once: 'Reject',
+  reject_always: 'Never'
+};
+
 /** What an agent asks, and the buttons that answer. Used by the session and by the fleet. */
+
+/** The label, or one word for it where there is little room and no other option of its kind. */
+function wordFor(option, options, small) {
+  const alone = options.filter(one => one.kind === option.kind).length === 1;
+  return (small && alone && SHORT[option.kind]) || safe(option.label || option.id);
+}
 
 /** `answer(body)` sends it and rejects with a Problem; `small` leaves the body out. */
 function requestCard(request, answer, small = false) {
@@ -32,12 +45,16 @@ function requestCard(request, answer, small = false) {
             'button',
             {
               'data-kind': option.kind,
-              title: option.rule
-                ? `allows from now on: ${safe(option.rule)}`
-                : safe(option.scope ?? option.label),
+              title: [
+                option.label,
+                option.rule ? `allows from now on: ${option.rule}` : option.scope
+              ]
+                .filter(part => part)
+                .map(safe)
+                .join('\n'),
               onclick: () => send({ option: option.id })
             },
-            safe(option.label || option.id)
+            wordFor(option, options, small)
           )
         )
       )
