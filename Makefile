@@ -13,7 +13,7 @@ LATEST ?=
 
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test test-clis lint format bench soak wheel clean prepare prepare-lint
+.PHONY: help demo test test-clis lint format bench soak soak-bots wheel clean prepare prepare-lint
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -42,6 +42,9 @@ bench: prepare ## Measure against plain ssh and rewrite docs/performance.md (ARG
 soak: prepare ## Everything breaks, by a seed: PROMPTS=100000 SEED=1 ROUNDS=100 EVERY=10; results go to docs/reliability.md
 	$(BIN)/python -m tests.faults.harness --prompts $(PROMPTS) --seed $(SEED) \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVERY),--every $(EVERY)) $(if $(EARLIER),--earlier $(EARLIER)) $(ARGS)
+
+soak-bots: prepare ## Stream to a chat that fails, for MINUTES=120 of a clock that runs a hundred times faster
+	$(BIN)/python -m tests.bots.soak $(MINUTES)
 
 wheel: ## Build sdist and wheel into dist/
 	@$(PYTHON) $(TOOLS)/prepare.py demo

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 # these tell whole URLs at INFO
 _CHATTY = ("httpx", "httpcore", "telegram", "discord", "lark", "Lark", "websockets", "aiohttp")
 _SHAPES = re.compile(
-    r"\b\d{6,12}:[\w-]{30,}"  # a Telegram token
+    r"(?<!\d)\d{6,12}:[\w-]{30,}"  # a Telegram token
     r"|(?<=[?&])(?:token|access_key|ticket)=[^&\s]+"
     r"|\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # a Discord token
 )
