@@ -93,13 +93,12 @@ class Files:
         became another one meanwhile."""
         piece, at = first, 0
         while True:
-            data = piece["data"][: first["size"] - at]
-            if data:
-                yield data
-            at += len(data)
+            for data in piece["data"]:
+                if at < first["size"]:
+                    yield data[: first["size"] - at]
+                at += len(data)
             if at >= first["size"]:
                 return
-            del data
             piece = await self._get(found, path, at, stride)
             same = piece["id"] == first["id"]
             grew = piece["size"] > first["size"]  # a log that is written on
@@ -109,16 +108,17 @@ class Files:
                 )
 
     async def _get(self, found: Found, path: str, offset: int, stride: Stride) -> dict[str, Any]:
-        """A piece, its `data` as bytes."""
+        """A piece, its `data` as bytes in the parts they came in."""
         params = self._params(found, {"path": path, "offset": offset, "length": stride.size})
 
         async def call(link: Any) -> dict[str, Any]:
+            data: list[bytes]
             async with self.turn(found.machine):
                 begin = time.monotonic()
                 answer, data = await link.fetch("file/get", params, GET_LIMIT)
-                stride.took(len(data), time.monotonic() - begin)
-                if "data" in answer:  # a relay that does not know of channels
-                    data = base64.b64decode(answer["data"])
+                stride.took(sum(map(len, data)), time.monotonic() - begin)
+                if answer.get("data"):  # a relay that does not know of channels
+                    data = [base64.b64decode(answer["data"])]
                 return {**answer, "data": data}
 
         piece: dict[str, Any] = await self._hub.sessions.over_link(found.machine, call, PATIENCE)

@@ -109,9 +109,9 @@ class Link:
 
     async def fetch(
         self, method: str, params: dict[str, Any], timeout: float
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[dict[str, Any], list[bytes]]:
         """A call whose answer may come with bytes, as blocks of a channel of its own: `length`
-        of the answer says how many. An older relay answers without. `timeout` is for each step
+        of the answer says how many. They are returned as they came. An older relay answers without. `timeout` is for each step
         of the way. Raises CodecastError as `call` does.
         """
         channel = next(self._channels)
@@ -146,7 +146,7 @@ class Link:
             self._sinks.pop(channel, None)
             if not call.done():
                 call.cancel()
-        return answer, b"".join(parts)
+        return answer, parts
 
     async def subscribe(self, session: str, after: int, sink: Sink) -> dict[str, Any]:
         """Have `sink` called with blocks of whole records `> after`, in order, live ones too.
