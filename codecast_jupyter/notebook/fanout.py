@@ -45,9 +45,9 @@ def map(
 ) -> Run:
     """Ask many sessions at once; a named run asked again finishes what is missing.
 
-    >>> run = cc.map("Fix {file}.", frame, machines=["a", "b"], cli=["claude", "codex"],
-    ...              directory="~/try/{task}", create=True, name="fixes")      # doctest: +SKIP
-    >>> run.to_frame()                                                          # doctest: +SKIP
+    >>> run = cc.map("Fix {file}.", frame, machines=["gpu-1", "gpu-2"], cli=["claude", "codex"],
+    ...              directory="~/try/{task}", create=True, name="fixes")
+    >>> run.to_frame()
 
     Every row is asked of every CLI, `repeat` times, on every machine; with `spread` each task
     goes to one machine, in turn. `rows` is a DataFrame, a list of dicts or of values; prompt
@@ -143,8 +143,8 @@ def fleet(
 ) -> FleetWidget:
     """Many sessions at once, live: a grid with progress, who needs you, and buttons to answer.
 
-    >>> cc.fleet()                                # doctest: +SKIP
-    >>> cc.fleet(cc.sessions(machine="gpu-1"))    # doctest: +SKIP
+    >>> cc.fleet()
+    >>> cc.fleet(cc.sessions(machine="gpu-1"))
 
     Without `sessions` it shows all that have not ended, of one machine where that is named, and
     those that come. Raises CodecastError without anywidget.

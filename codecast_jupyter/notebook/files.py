@@ -18,7 +18,7 @@ Json = Mapping[str, Any]
 class Diff(str):
     """Unified diffs, in the order of the edits, as one text; shown in colours.
 
-    >>> s.diff.paths                              # doctest: +SKIP
+    >>> s.diff.paths
     """
 
     parts: list[tuple[str, str]]  # path and unified diff of each edit

@@ -17,7 +17,7 @@ from .table import Table
 class Machine:
     """`local`, a host of the ssh configuration, or one of codecast.yaml.
 
-    >>> cc.machine("gpu-1").connect().clis()      # doctest: +SKIP
+    >>> cc.machine("gpu-1").connect().clis()
     """
 
     def __init__(self, data: MachineData) -> None:
@@ -84,7 +84,7 @@ def _cli_row(cli: Cli) -> Mapping[str, Any]:
 def machines() -> Table[Machine]:
     """All machines.
 
-    >>> [m.name for m in cc.machines() if m.state == "online"]      # doctest: +SKIP
+    >>> [m.name for m in cc.machines() if m.state == "online"]
     """
     found = [Machine(data) for data in client().machines()]
     return Table(found, Machine._row, "No machine is known.", lambda machine: machine.data)

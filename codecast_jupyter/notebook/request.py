@@ -22,7 +22,7 @@ Policy = Callable[["Request"], "str | None"] | str
 class Request:
     """An open or ended request of a session.
 
-    >>> for request in cc.requests():             # doctest: +SKIP
+    >>> for request in cc.requests():
     ...     print(request.title, request.choices)
     ...     request.answer("y")
     """

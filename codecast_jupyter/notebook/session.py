@@ -68,9 +68,9 @@ class Events:
 class Session:
     """One conversation of one CLI in one directory on one machine.
 
-    >>> s = cc.start("gpu-1", "~/project", cli="claude")        # doctest: +SKIP
-    >>> s.ask("Run the tests.").ok                               # doctest: +SKIP
-    >>> s.diff, s.cost, s.requests                               # doctest: +SKIP
+    >>> s = cc.start("gpu-1", "~/project", cli="claude")
+    >>> s.ask("Run the tests.").ok
+    >>> s.diff, s.cost, s.requests
     """
 
     def __init__(self, data: SessionData) -> None:
@@ -191,8 +191,8 @@ class Session:
     ) -> Turn:
         """Send a prompt and wait for the end of its turn, with live output.
 
-        >>> t = s.ask("Why is the loss NaN?")                    # doctest: +SKIP
-        >>> t = await s.ask("Fix it.")                           # doctest: +SKIP
+        >>> t = s.ask("Why is the loss NaN?")
+        >>> t = await s.ask("Fix it.")
 
         In code that awaits (an `async def`, a cell with `await` in it) it returns at once, for
         `await` and `asyncio.gather`; `wait` says it explicitly. `attach` names files of this
@@ -387,8 +387,8 @@ def start(
 ) -> Session:
     """Start a session of a CLI in a directory of a machine.
 
-    >>> s = cc.start("gpu-1", "~/project", cli="claude", mode="code")        # doctest: +SKIP
-    >>> s = cc.start("local", budget={"max_cost": 5})                         # doctest: +SKIP
+    >>> s = cc.start("gpu-1", "~/project", cli="claude", mode="code")
+    >>> s = cc.start("local", cli="demo", budget={"max_cost": 5})
 
     On `local` the kernel's own directory is meant where none is named. `mode` is auto, code,
     plan or ask. `create` makes the directory where it is missing. The same `id` (a UUID) again is
@@ -423,7 +423,7 @@ def sessions(
 ) -> Table[Session]:
     """Sessions, those of a machine or with a status only; without `all` none that has ended.
 
-    >>> cc.sessions(status="waiting")             # doctest: +SKIP
+    >>> cc.sessions(status="waiting")
     """
     found = connection.client().sessions(machine, status, all=True)
     ended = ("stopped", "failed")
@@ -443,7 +443,7 @@ def session(name: str) -> Session:
 def search(query: str, limit: int = 50) -> Table[Hit]:
     """Words in all transcripts; "phrases", -words to exclude. The best hits first.
 
-    >>> cc.search('"out of memory" -warning').to_frame()       # doctest: +SKIP
+    >>> cc.search('"out of memory" -warning').to_frame()
     """
     found = connection.client().search(query, limit)
     return Table(found, _hit_row, f"Nothing found for {query!r}.", lambda hit: hit)

@@ -55,8 +55,8 @@ class View:
 class Turn:
     """`text` is the answer, `diff` what was changed, `cost` and `seconds` what it took.
 
-    >>> t = s.ask("How many tests are there?")    # doctest: +SKIP
-    >>> t.text, t.cost, t.seconds                 # doctest: +SKIP
+    >>> t = s.ask("How many tests are there?")
+    >>> t.text, t.cost, t.seconds
 
     While it runs all of them tell what is known so far. `wait()` blocks and `await turn` waits
     for its end; both raise what ended it badly.
