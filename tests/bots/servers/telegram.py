@@ -3,7 +3,7 @@
 Refuses unchanged edits, bad or crossing entities, text beyond 4,096 units, keyboards beyond
 their limits, unknown chats and ids; answers 429 with `retry_after` above the published rates
 (calls that come too early prolong it); ends the older of two pollers. `fault(method)` may say
-`429`, `500`, `close` (nothing was done) or `close_after` (it was done, nobody is told).
+`409`, `429`, `500`, `close` (nothing was done) or `close_after` (it was done, nobody is told).
 
 Runs on a thread of its own. What a person would see is `visible`; what a person does are
 `says`, `presses`, `edits`.
@@ -564,6 +564,8 @@ class _Method(RequestHandler):
             self._answer(500, words)
             return
         try:
+            if fault == "409":
+                raise Refused(409, "Conflict: terminated by other getUpdates request")
             if fault == "429":
                 wait = 1 if server.speed == 1 else 1 / server.speed
                 raise Refused(429, f"Too Many Requests: retry after {wait}", retry_after=wait)
