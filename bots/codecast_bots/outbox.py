@@ -140,7 +140,10 @@ class Outbox:
         sent = self._sent.get(desired.key)
         if sent is None or not sent.ref:
             return False
-        return sent.state == "gone" or sent.digest == desired.digest
+        return sent.state == "gone" or sent.digest == self._digest(desired)
+
+    def _digest(self, desired: Desired) -> str:
+        return desired.digest + ("~" if self.limits.closes and desired.out.live else "")
 
     def _choose(self) -> tuple[int, str, Desired | None, Sent | None] | None:
         """The next call: `(priority, what, desired, sent)`."""
@@ -251,8 +254,9 @@ class Outbox:
 
     async def _create(self, desired: Desired, sent: Sent | None) -> None:
         out = replace(desired.out, files=self._files(desired))
-        ref = await self._send(desired.key, desired.block, out, sent, desired.digest)
-        self._put(Sent(desired.key, desired.block, ref, desired.digest, "sent", 0))
+        digest = self._digest(desired)
+        ref = await self._send(desired.key, desired.block, out, sent, digest)
+        self._put(Sent(desired.key, desired.block, ref, digest, "sent", 0))
 
     async def _send(
         self, key: str, block: str, out: Outgoing, sent: Sent | None, digest: str = ""
@@ -324,7 +328,7 @@ class Outbox:
             except (Rejected, Gone):
                 self._put(sent._replace(state="gone"))
                 return
-        self._put(sent._replace(digest=desired.digest, edits=sent.edits + 1))
+        self._put(sent._replace(digest=self._digest(desired), edits=sent.edits + 1))
 
     async def _show_draft(self, desired: Desired) -> None:
         now = asyncio.get_running_loop().time()

@@ -231,6 +231,7 @@ class Limits:
     threads: bool = False  # `open_thread` works here
     drafts: bool = False  # `draft` works here
     unique: bool = False  # `send` with a key sent before gives the same message again
+    closes: bool = False  # what was `live` looks unfinished until an edit that is not
 
 
 @dataclass(frozen=True)

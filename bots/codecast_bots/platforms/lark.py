@@ -162,6 +162,7 @@ class LarkAdapter:
             file_down=FILE_DOWN,
             threads=place.kind == "group",
             unique=True,
+            closes=True,
         )
 
     async def send(self, place: Place, out: Outgoing, key: str) -> MessageRef:
