@@ -7,9 +7,11 @@ locks, listens at their sockets and prints "ready". Then each line of its input,
                       session in turn (beginning behind SKIP), waking whoever listens
     fill NUMBER       appends so many events to each session, undated
 
-is answered by "done". It ends with its input, its directories removed.
+is answered by "done". What relays ask is refused as by an older supervisor, so that the events go
+through the relay. It ends with its input, its directories removed.
 """
 
+import json
 import os
 import select
 import shutil
@@ -20,11 +22,13 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from codecast_agent.journal import Journal
 from codecast_agent.places import Place, sessions_directory
-from codecast_agent.protocol import records
+from codecast_agent.protocol import records, wire
+from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.supervisor import WAKE
 
 PAD = "x" * 140
 BATCH = 50  # events a write, flat out
+PEERS = {}  # relays by descriptor
 
 
 class Voice:
@@ -60,10 +64,28 @@ class Voice:
                 peer.close()
                 self.peers.remove(peer)
 
-    def accept(self):
-        peer, _ = self.listener.accept()
-        peer.setblocking(False)
-        self.peers.append(peer)
+    def accept(self, poll):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except BlockingIOError:
+                return
+            peer.setblocking(False)
+            self.peers.append(peer)
+            PEERS[peer.fileno()] = peer
+            poll.register(peer.fileno(), select.EPOLLIN)
+
+
+def refuse(peer, poll):
+    """Every call is one that an older supervisor does not know."""
+    data = peer.recv(1 << 16)
+    if not data:
+        poll.unregister(peer.fileno())
+        del PEERS[peer.fileno()]
+        return
+    problem = CodecastError("not_supported", "A choir only sings.")
+    for line in data.splitlines():
+        peer.send(wire.error(json.loads(line)["id"], problem))
 
 
 def chunk(i, now):
@@ -75,7 +97,9 @@ def chunk(i, now):
     }
 
 
-def sing(voices, rate, count, skip):
+def sing(voices, rate, count, skip, poll):
+    for voice in voices:
+        voice.accept(poll)  # whoever waits at the door hears it, too
     start = time.perf_counter()
     done = 0
     while done < count:
@@ -83,6 +107,9 @@ def sing(voices, rate, count, skip):
             wait = start + done / rate - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)
+        for fd, _ in poll.poll(0):
+            if fd in PEERS:
+                refuse(PEERS[fd], poll)
         size = 1 if rate else min(BATCH, count - done)
         now = time.monotonic_ns()
         voice = voices[(skip + done // size) % len(voices)]
@@ -106,8 +133,11 @@ def main():
     line = b""
     while True:
         for fd, _ in poll.poll():
+            if fd in PEERS:
+                refuse(PEERS[fd], poll)
+                continue
             if fd:
-                by_fd[fd].accept()
+                by_fd[fd].accept(poll)
                 continue
             data = os.read(0, 4096)
             if not data:
@@ -122,7 +152,7 @@ def main():
                     for voice in voices:
                         voice.append([chunk(each, 0) for each in range(int(rest[0]))])
                 else:
-                    sing(voices, float(first), *map(int, rest))
+                    sing(voices, float(first), *map(int, rest), poll)
                 print("done", flush=True)
 
 

@@ -76,6 +76,10 @@ def _tell(result: Result, trials: Trials, rate: float, rtt: float) -> None:
         ours = values.pop("ours")
         judged = mark if not rtt and rate >= 100 else None
         result.add(f"{where}: {label}", ours, "ms", others=values, mark=judged)
+    if not rtt and rate >= 100:
+        spent = {name: median([sum(t.cpu.values()) for t in of]) for name, of in trials.items()}
+        ours = spent.pop("ours")
+        result.add(f"{where}: CPU an event, all processes", ours, "µs", others=spent)
 
 
 def _curve(curves: dict[str, list[tuple[float, float]]], name: str, trials: list[Trial]) -> None:

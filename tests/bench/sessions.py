@@ -70,6 +70,9 @@ async def _trial(
             "hub": processes.cpu([os.getpid()]),
         }
 
+    with Ear(site.hub) as ear:  # each session's first events open files and make states
+        await chorus.say(f"{RATE} {2 * chorus.count} 0")
+        await ear.heard(2 * chorus.count)
     with Ear(site.hub) as ear:
         before = cost()
         await chorus.say(f"{RATE} {count} 0")
