@@ -115,7 +115,11 @@ made = [cc.start("local", where, cli="demo", mode="ask", name=f"f-{{n:02}}") for
 for n, s in enumerate(made):
     s.send("write file-%d.txt: x" % n if n < 3 else "plan" if n < 6 else "slow 60")
 """
-    book = Book(page, lab, "fleet", [start, "cc.fleet(made)", ask, "[s.remove() for s in made]"])
+    run = f"""
+run = cc.map("slow 60", [1, 2], cli="demo", name="stop-me", directory={str(project)!r}, wait=False)
+"""
+    remove = "[s.remove() for s in made]; run.forget()"
+    book = Book(page, lab, "fleet", [start, "cc.fleet(made)", ask, run, remove])
     book.run(0)
     book.idle()
     grid = book.run(1)
@@ -134,7 +138,12 @@ for n, s in enumerate(made):
     expect(grid.locator(".cc-needs")).to_be_hidden()
     for n in range(3):
         assert (project / f"file-{n}.txt").exists()
-    book.run(3)
+    tasks = book.run(3)
+    expect(tasks.locator('.cc-card[data-status="running"]')).to_have_count(2)
+    tasks.get_by_role("button", name="Cancel").click()
+    expect(tasks.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(tasks.locator('.cc-card[data-status="running"]')).to_have_count(0)
+    book.run(4)
     expect(grid.locator(".cc-card")).to_have_count(0)
 
 
