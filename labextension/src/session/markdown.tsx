@@ -68,6 +68,9 @@ export const Rendered = React.memo(function Rendered(props: {
     MessageLoop.sendMessage(mine.renderer, Widget.Msg.AfterAttach);
     return () => {
       drawn.current = null;
+      // the page has let go of it already: said so, it can be disposed
+      MessageLoop.sendMessage(mine.renderer, Widget.Msg.BeforeDetach);
+      MessageLoop.sendMessage(mine.renderer, Widget.Msg.AfterDetach);
       if (mine.text) {
         keep(`${mimeType}\n${mine.text}`, mine);
       } else {

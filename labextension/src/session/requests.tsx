@@ -179,7 +179,8 @@ function Options(props: IAnswering & { options: IOption[] }): JSX.Element {
   const { trans } = useCodecast();
   const { options, withKeys } = props;
   const [words, setWords] = useState('');
-  const rules = options.filter(({ rule }) => rule);
+  // a label often says its rule
+  const rules = options.filter(({ rule, label }) => rule && !label.includes(rule));
   const canRefuse = options.some(({ kind }) => kind.startsWith('reject'));
   return (
     <>

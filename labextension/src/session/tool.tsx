@@ -202,7 +202,7 @@ function Output(props: { output: string }): JSX.Element {
 export function Details(props: { content?: IToolContent[]; input?: unknown }): JSX.Element {
   const content = props.content ?? [];
   return (
-    <div className="jp-Codecast-details">
+    <div className="jp-Codecast-blocks">
       {props.input !== undefined && props.input !== null && <Input input={props.input} />}
       {content.map((block, index) =>
         block.type === 'diff' ? (
