@@ -124,7 +124,7 @@ function Difference(props: { model: ChangesModel }): JSX.Element {
       <Problem problem={model.diffProblem} />
       {!difference && !model.diffProblem && <small>{trans.__('Looking…')}</small>}
       {difference?.binary && <p>{trans.__('A binary file.')}</p>}
-      {body && <Diff diff={body} path={undefined} />}
+      {body && <Diff diff={body} path={chosen ?? ''} />}
       {difference && !body && !difference.binary && <p>{trans.__('No line differs.')}</p>}
       {difference?.cut && <p>{trans.__('The rest is left out: it is very long.')}</p>}
     </section>

@@ -91,6 +91,13 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
         }
         const options = { path: `${DRIVE}:${session.name}/${path}` };
         const widget = await commands.execute('docmanager:open', options);
+        if (widget?.context?.isReady && !widget.context.model.dirty) {
+          // it may have been open for long, and the agent writes
+          await attempt(async () => {
+            await widget.context.ready;
+            await widget.context.revert();
+          });
+        }
         if (typeof args.line === 'number') {
           await commands
             .execute('fileeditor:go-to-line', { line: args.line })

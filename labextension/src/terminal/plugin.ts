@@ -40,7 +40,9 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
     const show = (opened: ITerminal) => {
       manager ??= new TerminalManager({ serverSettings: settingsFor(api.settings) });
       const session = manager.connectTo({ model: { name: opened.name } });
-      const content = new Terminal(session, { theme: 'inherit' }, translator ?? undefined);
+      // what a person closes is over; a reload closes nothing
+      const options = { theme: 'inherit' as const, shutdownOnClose: true };
+      const content = new Terminal(session, options, translator ?? undefined);
       const widget = new MainAreaWidget({ content });
       widget.id = `codecast-terminal-${opened.name}`;
       widget.node.dataset.codecastSession = opened.session ?? '';
@@ -56,12 +58,6 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       content.title.caption = `${opened.machine}:${opened.cwd}`;
       content.title.icon = terminalIcon;
       widget.title.closable = true;
-      // what a person closes is over; what a reload takes down comes back
-      content.disposed.connect(() => {
-        if (!session.isDisposed && !isLeaving) {
-          void session.shutdown().catch(() => undefined);
-        }
-      });
       session.disposed.connect(() => widget.dispose());
       shell.add(widget, 'main', { type: 'Terminal' });
       void tracker.add(widget);
@@ -69,10 +65,6 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       void content.ready.then(() => content.activate()); // one types at once
       return widget;
     };
-    let isLeaving = false;
-    window.addEventListener('pagehide', () => {
-      isLeaving = true;
-    });
     themes?.themeChanged.connect(() =>
       tracker.forEach(({ content }) => content.setOption('theme', 'inherit'))
     );
