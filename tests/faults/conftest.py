@@ -12,6 +12,15 @@ from tests.fixtures.models import ModelServer, model_server  # noqa: F401
 from tests.fixtures.sshd import Client, Sshd
 from tests.fixtures.world import World, configuration, loopback, opened
 
+from .harness.background import LOOP
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loop_of_the_harness() -> Iterator[None]:
+    """Begun by its first use."""
+    yield
+    LOOP.close()
+
 
 @pytest.fixture(scope="session")
 def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.live import Talk, of_session
 from tests.fixtures.transcripts import assert_whole, text_of
 from tests.fixtures.world import World
@@ -53,6 +55,7 @@ def test_24_dispatches_at_once(world: World, project: Path) -> None:
     assert all(len(of_session(talk.id)) == 1 for talk in talks.values())
 
 
+@pytest.mark.timeout(600)
 def test_200_dispatches_at_once_over_10_machines(tmp_path: Path) -> None:
     with crowd.place(tmp_path, 10) as world:
         started = crowd.dispatch(world, 200)

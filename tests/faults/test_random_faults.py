@@ -26,6 +26,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield rig
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nothing_is_lost_and_nothing_is_doubled(rig: Rig, seed: int) -> None:
     schedule = make(seed, 334)

@@ -9,6 +9,7 @@ prompts in its queue is resumed.
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import time
 import urllib.error
@@ -57,6 +58,7 @@ class Person:
         self.progress, self.client = progress, client
         self.told = Told()
         self.patience = PATIENCE
+        self.problem: Exception | None = None
         self.counted = 0
         self.over = threading.Event()
         self._answers: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -67,6 +69,12 @@ class Person:
         self._pool.shutdown()
 
     def follow(self, steps: list[Step], counted: threading.Semaphore) -> None:
+        try:
+            self._follow(steps, counted)
+        except Exception as problem:  # a mistake of the harness, told when all threads have ended
+            self.problem = problem
+
+    def _follow(self, steps: list[Step], counted: threading.Semaphore) -> None:
         for step in steps:
             if self.over.is_set():
                 return
@@ -128,7 +136,11 @@ class Person:
 
     def _send_by_shell(self, step: Step) -> None:
         command = self.rig.hub_command("send", self.session, step.text, "--json")
-        out, _ = command.communicate(timeout=self.patience)
+        try:
+            out, _ = command.communicate(timeout=self.patience)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            out, _ = command.communicate()
         if command.returncode == 0:
             self.told.accepted.append(step.tag)
             self.told.ids[step.tag] = json.loads(out)["id"]

@@ -179,6 +179,9 @@ class Round:
         for thread in threads:
             thread.join()
         faults.heal_all()
+        for person in self.people.values():
+            if person.problem is not None:
+                raise person.problem
 
     # -- the end
 
@@ -199,7 +202,7 @@ class Round:
             with self.progress.changed:
                 self.progress.changed.wait(0.3)
         with contextlib.suppress(AssertionError):
-            until(self._all_shown, "every surface has seen everything", self.patience)
+            until(self._all_shown, "every surface has seen everything", self.patience, 0.3)
 
     def _quiet(self, person: Person) -> bool:
         try:
