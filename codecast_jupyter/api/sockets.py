@@ -35,5 +35,9 @@ class SocketHandler(CodecastHandler, WebSocketHandler):
     def find(self, **names: str) -> None:
         """What the socket is about, before it opens. Raises CodecastError."""
 
+    def open(self, *args: str, **kwargs: str) -> None:
+        # small frames must not wait until the page has acknowledged the last one
+        self.set_nodelay(True)
+
     def get_compression_options(self) -> dict[str, Any]:
         return {"compression_level": 1}  # most of the gain at little cost

@@ -30,7 +30,8 @@ WATCH = ""  # key of the watching task, beside the sessions' ids
 class StreamHandler(SocketHandler):
     tasks: dict[str, asyncio.Task[None]]
 
-    def open(self) -> None:
+    def open(self, *args: str, **kwargs: str) -> None:
+        super().open(*args, **kwargs)
         self.tasks = {}
 
     async def on_message(self, message: str | bytes) -> None:

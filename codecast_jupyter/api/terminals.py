@@ -55,7 +55,8 @@ class TerminalSocket(SocketHandler):
     def find(self, **names: str) -> None:
         self.terminal = self.hub.terminals.get(names["terminal"])
 
-    def open(self, terminal: str) -> None:
+    def open(self, *args: str, **kwargs: str) -> None:
+        super().open(*args, **kwargs)
         self.task = asyncio.create_task(self._show())
 
     async def _show(self) -> None:
