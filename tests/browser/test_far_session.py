@@ -312,7 +312,7 @@ def test_each_loss_looks_different_and_heals_by_itself(
     expect(said(view)).to_contain_text("kept through it all")
     idle(view)
     # the machine
-    far.sshd.stop()
+    far.sshd.kill()
     expect(banner).to_have_attribute("data-loss", "machine")
     expect(banner).to_contain_text("gpu")
     send(view, "say:waited for it")
