@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
 from codecast_agent.protocol.errors import CodecastError
@@ -92,6 +93,9 @@ class EventsHandler(ResourceHandler):
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Accel-Buffering", "no")
         self.write("retry: 1000\n\n")
+        if isinstance(self.request.connection, HTTP1Connection):
+            # an event must not wait until the last one was acknowledged
+            self.request.connection.stream.set_nodelay(True)
         with contextlib.suppress(StreamClosedError):
             await self.flush()
             async with (

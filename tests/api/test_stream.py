@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
 import pytest
@@ -34,6 +35,25 @@ async def test_events_follow_from_the_beginning_and_live(
     await api("POST", PROMPTS, {"text": "say 500"}, session="first")
     events = await socket.events("turn_ended")
     assert seqs(events) == list(range(1, 5 + 500 + 2))
+    socket.close()
+
+
+async def test_a_small_frame_does_not_wait_for_the_last_ones_acknowledgement(
+    api: Api, session: Json, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nagle's algorithm on the server and delayed acknowledgements of the page make 40 ms."""
+    streams: list[Any] = []
+    before = StreamHandler.open
+
+    def opened(self: StreamHandler, *args: str, **kwargs: str) -> None:
+        before(self, *args, **kwargs)
+        streams.append(self.ws_connection.stream.socket)
+
+    monkeypatch.setattr(StreamHandler, "open", opened)
+    socket: Socket = await connect()
+    await socket.send(type="subscribe", session="first", after=0)
+    await socket.receive()
+    assert streams[0].getsockopt(IPPROTO_TCP, TCP_NODELAY)
     socket.close()
 
 
