@@ -144,4 +144,8 @@ def say(talk: Talk, words: str, script: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else IMAGES)
+    from . import around
+
+    wanted = Path(sys.argv[1]) if sys.argv[1:] else IMAGES
+    main(wanted)
+    around.main(wanted)

@@ -1,0 +1,108 @@
+"""Draw the pictures of what stands around sessions in Lab; see `screenshots`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.driving import chromium, open_lab, run
+from tests.browser.far import Far, far_lab
+from tests.fixtures.live import Api
+
+from .screenshots import STATION, Artist
+
+SMI = "\n".join(
+    (
+        "#!/bin/sh",
+        "echo 'NVIDIA H100, 41210, 81559, 97'",
+        "echo 'NVIDIA H100, 72004, 81559, 88'",
+        "echo 'NVIDIA H100, 512, 81559, 0'",
+        "echo 'NVIDIA H100, 0, 81559, 0'",
+        "",
+    )
+)
+HERMETIC = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+def main(target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        programs = directory / "programs"
+        programs.mkdir()
+        (programs / "nvidia-smi").write_text(SMI)
+        (programs / "nvidia-smi").chmod(0o755)
+        path = {"PATH": f"{programs}:{os.environ['PATH']}"}
+        with far_lab(directory, environment=path) as far, chromium() as browser:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            open_lab(page, far.server)
+            tell(Artist(page, target), far)
+
+
+def tell(artist: Artist, far: Far) -> None:
+    """The story, with a picture of each state."""
+    page, api = artist.page, Api(far.server, "shell")
+    work = far.sshd.home / "weather"
+    work.mkdir()
+    (work / "station.py").write_text(STATION)
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "init.defaultBranch=main"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        env = {**os.environ, **HERMETIC}
+        subprocess.run(["git", *who, *words], cwd=work, check=True, env=env)
+    mend = api.start("gpu", work, "claude", mode="ask", name="mend-mean")
+    mend.ask("say: The barometer falls since noon, and the mean of no readings divides by zero.")
+    tests = api.start("gpu", work, "demo", mode="ask", name="write-tests")
+    tests.prompt("write test_station.py: def test_mean(): ...")
+    notes = api.start("local", far.server.home / "root", "demo", mode="ask", name="tidy-notes")
+    notes.ask("read ../codecast.yaml")
+    tests.wait_request()
+    run(page, "codecast:open-session", id=mend.id)
+    gpu = page.locator('.jp-Codecast-machine[data-machine="gpu"]')
+    gpu.locator(".jp-Codecast-machineName").click()
+    expect(gpu.locator(".jp-Codecast-details")).to_contain_text("97 %")
+    expect(gpu.locator(".jp-Codecast-clis")).to_contain_text("demo")
+    quiet(page)
+    artist.draw("lab-panel")
+    gpu.locator(".jp-Codecast-machineName").click()
+
+    page.locator(".jp-Codecast-new").click()
+    form = page.locator("form.jp-Codecast-start")
+    form.locator('select[name="machine"]').select_option("gpu")
+    form.locator('select[name="cli"] option[value="claude"]').wait_for(state="attached")
+    form.locator('textarea[name="prompt"]').fill("Write a test for the mean of no readings")
+    form.get_by_role("button", name="Look on gpu").click()
+    form.locator(".jp-Codecast-browser li").first.wait_for()
+    artist.draw("lab-start")
+    page.keyboard.press("Escape")
+
+    run(page, "codecast:search")
+    page.locator(".jp-Codecast-searchField").press_sequentially("readings zero")
+    page.locator(".jp-Codecast-hit").first.wait_for()
+    artist.draw("lab-search")
+    page.keyboard.press("Escape")
+
+    check = '    if not values:\n        return float("nan")\n'
+    mended = STATION.replace("    return sum", f"{check}    return sum")
+    (work / "station.py").write_text(mended)
+    (work / "test_station.py").write_text("from station import mean\n")
+    run(page, "codecast:show-changes", id=mend.id)
+    changes = page.locator(".jp-Codecast-changes:visible")
+    changes.locator("button", has_text="station.py").first.click()
+    expect(changes.locator(".jp-Codecast-changesDiff .cm-editor")).to_be_visible()
+    artist.draw("lab-changes")
+
+    run(page, "codecast:browse-files", id=mend.id)
+    run(page, "codecast:open-file", session=mend.id, path="station.py")
+    expect(page.locator(".jp-FileEditor:visible")).to_contain_text("nan")
+    artist.draw("lab-files")
+
+
+def quiet(page: Page) -> None:
+    """No toast stands in the picture."""
+    for toast in page.locator(".Toastify__close-button").all():
+        toast.click()
+    expect(page.locator(".Toastify__toast")).to_have_count(0)
