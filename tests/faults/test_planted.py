@@ -1,4 +1,4 @@
-"""Three mistakes planted in copies of the sources: the oracle finds each, and says where.
+"""Four mistakes planted in copies of the sources: the oracle finds each, and says where.
 
 A harness that never finds anything proves nothing; these are the mistakes it was made for.
 """
@@ -34,6 +34,14 @@ def test_acknowledged_before_fsync(tmp_path: Path) -> None:
     verdict = judged(tmp_path, planted.ACKNOWLEDGED_BEFORE_FSYNC, schedule)
     assert "no prompt is lost" in rules(verdict), verdict.complaint()
     print(verdict.complaint())
+
+
+def test_given_to_the_cli_before_fsync(tmp_path: Path) -> None:
+    """The power fails in mid-turn."""
+    steps = [send("a.0", "work 3"), Step("wait")]
+    schedule = Schedule(0, 1, [steps], ["near"], [Fault(1, "cut the power", "near", 0.0, 0, 0.0)])
+    verdict = judged(tmp_path, planted.GIVEN_BEFORE_FSYNC, schedule)
+    assert "each prompt runs once" in rules(verdict), verdict.complaint()
 
 
 def test_replayed_from_the_cursor_instead_of_behind_it(tmp_path: Path) -> None:

@@ -35,6 +35,15 @@ ACKNOWLEDGED_BEFORE_FSYNC = (
     ),
     Change("codecast_agent/scribe.py", "SYNC_EVERY = 1.0", "SYNC_EVERY = 30.0"),
 )
+# the CLI has a prompt before the disk knows that it runs
+GIVEN_BEFORE_FSYNC = (
+    Change(
+        "codecast_agent/session.py",
+        "        self.scribe.urgent = True\n        try:\n",
+        "        try:\n",
+    ),
+    Change("codecast_agent/scribe.py", "SYNC_EVERY = 1.0", "SYNC_EVERY = 30.0"),
+)
 # a cursor is answered from the event it names, which its owner has already
 REPLAYED_FROM_THE_CURSOR = (
     Change("codecast_agent/journal.py", "int(number) > after:", "int(number) >= after:"),
