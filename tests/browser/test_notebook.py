@@ -12,11 +12,17 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.fixtures.live import until
 from tests.fixtures.server import JupyterServer
 
 from .driving import call, open_lab
 
 KERNEL = "jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel"
+
+
+def execute(page: Page, command: str) -> None:
+    """A command of Lab. What it returns stays in the page: it may be a whole widget."""
+    page.evaluate(f"async () => {{ await jupyterapp.commands.execute({command}) }}")
 
 
 class Book:
@@ -31,7 +37,7 @@ class Book:
         )
         nbformat.write(made, self.path)
         opened = f"'docmanager:open', {{path: '{self.path.name}'}}"
-        page.evaluate(f"jupyterapp.commands.execute({opened})")
+        execute(page, opened)
         self.idle()
 
     def idle(self) -> None:
@@ -54,7 +60,7 @@ class Book:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".jp-OutputArea")
 
     def save(self) -> Any:
-        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+        execute(self.page, "'docmanager:save'")
         self.page.wait_for_function("() => !jupyterapp.shell.currentWidget.context.model.dirty")
         return nbformat.read(self.path, as_version=4)
 
@@ -66,7 +72,9 @@ def test_permission_is_answered_in_the_widget_while_the_cell_that_asked_still_ru
 import codecast_jupyter as cc
 s = cc.start("local", {str(project)!r}, cli="demo", mode="ask")
 """
-    book = Book(page, lab, "busy", [start, "t = s.ask('write a.txt: alpha')\nt.ok", "s.widget()"])
+    nasty = "<img src=x onerror=window.pwned=1>"
+    asks = ["t = s.ask('write a.txt: alpha')\nt.ok", f"t = s.ask('ask {nasty} | {nasty}')"]
+    book = Book(page, lab, "busy", [start, *asks, "s.widget()"])
     book.run(0)
     book.idle()
     cell = book.run(1)
@@ -84,15 +92,26 @@ s = cc.start("local", {str(project)!r}, cli="demo", mode="ask")
     expect(cell).to_contain_text("True")
     expect(cell.locator(".cc-session")).to_have_count(0)  # what stays is text
 
-    view = book.run(2)
+    # words of an agent are anybody's: they run nothing in a page that trusts its outputs
+    cell = book.run(2)
+    cell.locator(".cc-request input").first.check()
+    cell.get_by_role("button", name="Answer").click()
+    book.idle()
+    expect(cell).to_contain_text("You said: <")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator(".jp-OutputArea img[src=x]").count() == 0
+
+    view = book.run(3)
+    expect(view.locator(".cc-message").last).to_contain_text(nasty)
     composer = view.get_by_label("Prompt")
     composer.fill("write b.txt: beta")
     composer.press("Enter")
     view.locator('.cc-request [data-kind="reject_once"]').click()
     expect(view.locator(".cc-answered").last).to_contain_text("Reject")
-    expect(view.locator(".cc-end")).to_have_count(2)
+    expect(view.locator(".cc-end")).to_have_count(3)
+    assert page.evaluate("window.pwned") is None
     # a kernel that begins anew changes nothing for a widget that speaks to the server itself
-    page.evaluate(f"() => {KERNEL}.restart()")
+    page.evaluate(f"() => {{ {KERNEL}.restart() }}")
     book.idle()
     composer.fill("read a.txt")
     composer.press("Enter")
@@ -145,28 +164,6 @@ run = cc.map("slow 60", [1, 2], cli="demo", name="stop-me", directory={str(proje
     expect(tasks.locator('.cc-card[data-status="running"]')).to_have_count(0)
     book.run(4)
     expect(grid.locator(".cc-card")).to_have_count(0)
-
-
-def test_words_of_an_agent_run_nothing_in_the_page(
-    page: Page, lab: JupyterServer, project: Path
-) -> None:
-    nasty = "<img src=x onerror=window.pwned=1>"
-    start = f"""
-import codecast_jupyter as cc
-s = cc.start("local", {str(project)!r}, cli="demo", mode="ask")
-"""
-    book = Book(page, lab, "nasty", [start, f"t = s.ask('ask {nasty} | {nasty}')", "s.widget()"])
-    book.run(0)
-    book.idle()
-    book.run(1).locator(".cc-request input").first.check()
-    book.cell(1).get_by_role("button", name="Answer").click()
-    book.idle()
-    expect(book.cell(1)).to_contain_text(f"You said: {nasty[0]}")
-    view = book.run(2)
-    expect(view.locator(".cc-message").last).to_contain_text(nasty)
-    page.wait_for_timeout(500)
-    assert page.evaluate("window.pwned") is None
-    assert page.locator(".jp-OutputArea img[src=x]").count() == 0
 
 
 def test_page_of_another_server_speaks_through_the_kernel(
@@ -227,17 +224,17 @@ t = s.ask("write a.txt: alpha", show=False)
     # one's own, and one that comes from somebody else: Lab does not trust that
     kept.metadata["from"] = "a colleague"
     nbformat.write(kept, lab.home / "root" / "theirs.ipynb")
+    open_lab(page, lab)
     for name in ("saved", "theirs"):
-        open_lab(page, lab)
-        page.evaluate(
-            f"jupyterapp.commands.execute('docmanager:open', {{path: '{name}.ipynb',"
-            " kernelPreference: {shouldStart: false, canStart: false}})"
-        )
+        kernel = "kernelPreference: {shouldStart: false, canStart: false}"
+        execute(page, f"'docmanager:open', {{path: '{name}.ipynb', {kernel}}}")
         book = page.locator(".jp-Notebook")
         expect(book.get_by_text("Done: a.txt is written.")).to_be_visible()
         expect(book.get_by_role("row", name="session status CLI")).to_be_visible()
         for words in ("Error displaying widget", "Loading widget", "<fleet"):
             expect(book.get_by_text(words).locator("visible=true")).to_have_count(0)
+        page.evaluate("() => { jupyterapp.shell.currentWidget.close() }")
+        expect(book).to_have_count(0)
 
     # the widgets' own extension of Lab, where a notebook has no kernel
     problems[:] = [problem for problem in problems if "reading 'kernel'" not in problem]
@@ -250,14 +247,22 @@ t = s.ask("write a.txt: alpha", show=False)
 
 
 def end_kernels(lab: JupyterServer) -> None:
+    """Until there is none; Jupyter answers 500 where one is just being restarted or closed."""
     headers = {"Authorization": f"token {lab.token}"}
-    request = urllib.request.Request(f"{lab.url}/api/sessions", headers=headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        found = json.load(answer)
-    for session in found:
-        url = f"{lab.url}/api/sessions/{session['id']}"
-        request = urllib.request.Request(url, method="DELETE", headers=headers)
-        urllib.request.urlopen(request, timeout=60).close()
+    url = f"{lab.url}/api/sessions"
+
+    def ended() -> bool:
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = json.load(answer)
+        for session in found:
+            request = urllib.request.Request(
+                f"{url}/{session['id']}", method="DELETE", headers=headers
+            )
+            urllib.request.urlopen(request, timeout=60).close()
+        return not found
+
+    until(ended, "no kernel is left")
 
 
 def html(path: Path) -> str:
