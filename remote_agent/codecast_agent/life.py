@@ -21,7 +21,7 @@ from .protocol.errors import CodecastError
 from .streams import READ, Lines, Outbox
 
 LINE_LIMIT = 64 << 20  # bytes in a line of the CLI's stdout
-SIP = 16 << 10  # bytes a read takes while little comes: what needs no pages of its own
+SIP = 16 << 10  # bytes a read of it takes while little comes
 TAIL = 64 << 10  # bytes of its stderr kept for errors
 READY_WITHIN = 60.0  # seconds
 FIND_WITHIN = 40.0

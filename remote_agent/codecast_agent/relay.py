@@ -24,12 +24,12 @@ from .prompts import person
 from .protocol import wire
 from .protocol.errors import CodecastError
 from .registry import Entry, Registry
+from .streams import READ
 from .subscriptions import Subscriptions
 from .waiter import Waiter
 
 Params = Dict[str, Any]
 Method = Callable[[Params, Waiter], None]
-READ = 256 << 10
 TIDY_AFTER = 20.0  # seconds after the greeting
 TIDY_WITHIN = 300.0
 FORWARDED = [

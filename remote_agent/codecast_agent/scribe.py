@@ -97,11 +97,11 @@ class Scribe:
             event = {"type": "notice", "level": "error", "text": "An event was lost: %s" % problem}
             payload = records.dump(event)
         kind = event["type"]
+        if kind not in FOLDED:
+            self.record_text(kind, payload)
+            return
         self._payloads.append(payload)
         seq = self.journal.seq + len(self._payloads)
-        if kind not in FOLDED:
-            self.ledger.pass_over(seq, time.time(), kind)
-            return
         over = self.ledger.in_turn() if kind == "turn_ended" else []
         self.urgent = self.urgent or kind in URGENT
         self._take(seq, event)
@@ -109,6 +109,12 @@ class Scribe:
             for each in prompts.at_turn_end(over, str(event["reason"]), event.get("error")):
                 self.record(each)
             self.stage.turn_over()
+
+    def record_text(self, kind: str, payload: bytes) -> None:
+        """`record` of an event that is JSON already, of a type that the fold does not look at."""
+        self._payloads.append(payload)
+        seq = self.journal.seq + len(self._payloads)
+        self.ledger.pass_over(seq, time.time(), kind)
 
     def record_durably(self, event: Event) -> None:
         """Now and for certain, or CodecastError("disk_full") and nothing happened."""

@@ -161,6 +161,12 @@ class Session:
         if native and native != self.meta.get("native"):
             self.remember(native=native, fork=False)
 
+    def emit_chunk(self, type: str, message: str, content: bytes) -> None:
+        turn = self.ledger.state["turn"]
+        end = b',"turn":%d}' % turn["turn"] if turn is not None else b"}"
+        start = '{"type":"%s","message":"%s","content":' % (type, message)
+        self.scribe.record_text(type, start.encode("ascii") + content + end)
+
     def _ours(self) -> bool:
         """Whether it is we who end the process."""
         return self.stopping is not None or self.life.kind in ("stop", "interrupt")

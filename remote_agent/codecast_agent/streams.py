@@ -11,7 +11,9 @@ from typing import Callable, Deque, List, Optional, Tuple
 
 from .loop import Loop
 
-READ = 256 << 10  # bytes a read of a pipe or socket
+# bytes a read of a pipe or socket: a buffer from the heap, where more would be mapped and unmapped
+# each time, and what becomes of more lines at once would stay in memory
+READ = 64 << 10
 
 
 class Lines:

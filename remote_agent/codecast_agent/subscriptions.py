@@ -22,7 +22,7 @@ from .places import Place
 from .protocol.errors import CodecastError
 from .waiter import Waiter
 
-REST = 0.05  # seconds until a lane that was given back is lent again
+REST = 0.01  # seconds until a lane that was given back is lent again
 
 
 class Loan:

@@ -24,6 +24,7 @@ class RecordingHost:
         self.sent: list[Json] = []
         self.log: list[tuple[str, Any]] = []  # events, sent messages and what was done, in order
         self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.chunks = 0  # taken as they were
         self.is_ready = False
         self.problem: CodecastError | None = None
         self.state = state.initial()
@@ -49,6 +50,12 @@ class RecordingHost:
         self.log.append(("event", event))
         self._seq += 1
         state.apply(self.state, self._seq, float(self._seq), type, fields)
+
+    def emit_chunk(self, type: str, message: str, content: bytes) -> None:
+        self.chunks += 1
+        block = json.loads(content)
+        assert content == json.dumps(block, separators=(",", ":")).encode("ascii")
+        self.emit(type, message=message, content=block)
 
     def send(self, line: bytes) -> None:
         assert b"\n" not in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -184,3 +185,44 @@ def test_a_mode_that_an_agent_tells_in_hidden_words_is_told() -> None:
     agent.text("[MODE_UPDATE] plan")
     assert agent.host.last("config_option_update")["class"] == "plan"
     assert agent.host.messages() == []
+
+
+def test_text_is_told_alike_whether_its_bytes_are_taken_or_its_json_is_read() -> None:
+    texts = [
+        "",
+        "plain words, {braces} and 'quotes'",
+        'a "quote", a \\ and a \\" and \\u0041',
+        "lines\n\ttabs\r\b\f",
+        "/path </tag>",
+        "ünïcode \U0001f600",
+        "\x00\x1f\x7f",
+        '"}}}}',
+        "\\",
+    ]
+    hosts = []
+    for blank in ("", " "):  # nobody reads JSON with a blank in it but as JSON
+        agent = in_turn()
+        for kind in ("agent_message_chunk", "agent_thought_chunk", "agent_message_chunk"):
+            for text in texts:
+                for ascii in (True, False):
+                    content = {"type": "text", "text": text}
+                    update = {"sessionUpdate": kind, "content": content}
+                    params = {"sessionId": "n", "update": update}
+                    message = {"jsonrpc": "2.0", "method": "session/update", "params": params}
+                    line = json.dumps(message, ensure_ascii=ascii, separators=(",", ":" + blank))
+                    agent.adapter.line(line.encode())
+        assert agent.host.broken == []
+        hosts.append(agent.host)
+    assert hosts[0].events == hosts[1].events
+    assert hosts[0].chunks > 40 and hosts[1].chunks == 0
+
+
+def test_a_line_that_only_begins_like_text_is_read_whole() -> None:
+    agent = in_turn()
+    start = b'{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"n","update":'
+    start += b'{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"a"}'
+    agent.adapter.line(start + b',"messageId":"m"}}}')
+    assert agent.host.last("agent_message_chunk")["message"] == "m"
+    for broken in (b"", b"}}", b"}}}x", b"}}}}"):
+        agent.adapter.line(start + broken)
+        assert "no message" in agent.host.last("notice")["text"]

@@ -368,6 +368,10 @@ class AcpAdapter:
 
     def line(self, line: bytes) -> None:
         self._heard = time.monotonic()
+        plain = acp_content.PLAIN(line) if self._prompted and not self._quirks.hidden else None
+        if plain is not None:
+            self._content.text(plain[1].decode("ascii"), plain[2])
+            return
         message = parse(self._host, line)
         if message is None:
             words = self._quirks.login_words

@@ -69,6 +69,9 @@ class Host(Protocol):
     def emit(self, type: str, **fields: Any) -> None:
         """Journal an event; `turn` is added while one is open."""
 
+    def emit_chunk(self, type: str, message: str, content: bytes) -> None:
+        """`emit` of a chunk whose content is JSON already, just as `records.dump` writes it."""
+
     def send(self, line: bytes) -> None:
         """A line for the CLI's stdin (without its end), after the journal has what was emitted."""
 
