@@ -6,8 +6,17 @@ The thread goes on while a notebook cell blocks, so streams never stop for a bus
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -103,7 +112,7 @@ class Client:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._background.run(work)
 
-    def _iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+    def _iterate(self, items: AsyncIterator[T]) -> Generator[T, None, None]:
         end = object()
 
         async def step() -> Any:
@@ -336,7 +345,13 @@ class Client:
         return self._run(self.aio.history(session, after, limit, types))
 
     def events(self, session: str, after: int = 0) -> Iterator[Event]:
-        return self._iterate(self.aio.events(session, after))
+        # a step is two changes of thread: one for all that came together
+        with contextlib.closing(self.batches(session, after)) as batches:
+            for batch in batches:
+                yield from batch
+
+    def batches(self, session: str, after: int = 0) -> Generator[list[Event], None, None]:
+        return self._iterate(self.aio.batches(session, after))
 
     def watch(self) -> Iterator[Change]:
         return self._iterate(self.aio.watch())

@@ -7,8 +7,9 @@ the way to the server was lost under one of them, it is sent again once by itsel
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, cast
 
 from codecast_agent.protocol.errors import CodecastError
@@ -46,8 +47,8 @@ class AsyncClient:
     """`async with await AsyncClient.discover() as client: ...`, or with a known `Connection`.
 
     `surface` is told with everything done (`where` in events), and `by`, where a surface speaks for
-    several people. Everything belongs to the loop that uses it first. `on_connection` hears of a lost event stream (a CodecastError)
-    and of its return (None).
+    several people. Everything belongs to the loop that uses it first. `on_connection` hears of a
+    lost event stream (a CodecastError) and of its return (None).
     """
 
     def __init__(self, connection: Connection, *, surface: str = "python", by: str = "") -> None:
@@ -375,13 +376,19 @@ class AsyncClient:
         """Every event after a cursor, each exactly once and in order, then those to come; over
         lost connections and restarts of the server, for ever. Ends when the session is removed.
         """
+        async with contextlib.aclosing(self.batches(session, after)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
+
+    async def batches(self, session: str, after: int = 0) -> AsyncGenerator[list[Event], None]:
+        """`events`, as many at once as have come: for readers to whom a step is dear."""
         id = (await self.session(session))["id"]
         stream = self._stream(id)
         follower = stream.follow(id, after)
         try:
             while (batch := await stream.read(follower)) is not None:
-                for event in batch:
-                    yield event
+                yield batch
         finally:
             await stream.leave(follower)
 
