@@ -48,6 +48,18 @@ def _opening(run: dict[str, Any]) -> list[str]:
         *(f"| {name} | {value} |" for name, value in computer.items()),
         f"| load before | {run['load']} |",
         "",
+        *_busy(run),
+    ]
+
+
+def _busy(run: dict[str, Any]) -> list[str]:
+    """Word of neighbours: every step of the way waits for them, and ours has more steps."""
+    if float(run["load"]) < int(run["computer"].get("cores", "1")) / 2:
+        return []
+    return [
+        "**The computer was busy with other work.** Each process on a way waits for its turn then,"
+        " so ways with more processes look worse than they are: measure again on a quiet one.",
+        "",
     ]
 
 
