@@ -109,8 +109,11 @@ function Transcript(props: { model: SessionModel; display: Display; name: string
   const folded = useRef(new Rows()).current;
   const { state, transcript } = model;
   const rows = folded.update(transcript.entries, display, state.turn !== null);
+  const { goal } = model; // an event that was searched for
   return (
     <Scroller
+      goal={model.isLoaded && goal !== null && model.from <= goal ? goal : null}
+      onGoal={() => model.reached()}
       rows={rows}
       label={trans.__('Transcript of %1', name)}
       before={<Before model={model} />}
