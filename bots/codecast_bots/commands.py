@@ -104,9 +104,9 @@ def read(text: str, session: str, known: Collection[str]) -> Typed:
     command, rest = named
     words = _words(command, rest)
     if session and _lacks_session(command, words, known):
-        text = next((a for a in command.positionals if a.text and a.many), None)
-        if text is command.positionals[-1] and len(command.positionals) == 2:
-            words = [rest] if rest.strip() else []  # as it was written
+        only_text = len(command.positionals) == 2 and command.positionals[1].text
+        if only_text and rest.strip() and not rest.lstrip().startswith(("-", "\u2014")):
+            words = [rest]  # as it was written
         words.insert(0, session)
     if command.name in _OWN:
         return Typed(command, {a.key: w for a, w in zip(command.arguments, words, strict=False)})

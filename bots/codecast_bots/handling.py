@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
+AT_ONCE = 0.7  # seconds in which a command answers, or is acknowledged
 OFFERS = 8  # files with a button after a turn
 
 
@@ -200,7 +201,8 @@ class Handling:
                 values[name_] = False
         if command in ("start", "adopt"):
             values["attach"] = False
-        result = await typed.command.run(context, values)
+        async with self._acknowledged(event, context):
+            result = await typed.command.run(context, values)
         if isinstance(result, r.Started):
             await self.show_here(event, result.session, fresh=True, words=result.words)
         elif isinstance(result, r.Follow):
@@ -217,6 +219,27 @@ class Handling:
                 return
             body = commands.in_chat(md.render(result)) or "Done."
             bot.say(event.place, event.id, body, reply_to=event.message)
+
+    @contextlib.asynccontextmanager
+    async def _acknowledged(self, event: TextIn, context: Context) -> AsyncIterator[None]:
+        """What takes longer than a moment is acknowledged meanwhile, with what is being done."""
+        doing = ""
+
+        def status(words: str) -> None:
+            nonlocal doing
+            doing = words
+
+        async def soon() -> None:
+            await asyncio.sleep(AT_ONCE)
+            self.bot.say(event.place, f"{event.id}/soon", md.esc(doing or "On it ..."))
+
+        context.status = status
+        task = asyncio.create_task(soon())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
     async def show_here(
         self, event: Event, session: Json, fresh: bool, words: str = ""

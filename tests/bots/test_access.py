@@ -113,6 +113,7 @@ def test_what_was_done_is_on_record_for_the_owner_alone(store: Store) -> None:
         ("/start gpu ~/p —max-cost 5", "start", {"max_cost": 5.0, "directory": "~/p"}),
         ("/file out/x.png", "get", {"session": "otter", "path": "out/x.png"}),
         ('/send it\'s "so"\nand so', "send", {"session": "otter", "text": ['it\'s "so"\nand so']}),
+        ("/send --steer go on", "send", {"session": "otter", "text": ["go on"], "steer": True}),
         ("/queue edit 1 new words", "queue", {"session": "otter", "action": "edit"}),
         ("/rename “new-name”", "rename", {"session": "otter", "name": "new-name"}),
     ],
