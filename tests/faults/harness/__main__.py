@@ -50,7 +50,11 @@ def main() -> int:
                 seed = asked.seed + number
                 schedule = make(seed, each, sessions=asked.sessions, every=asked.every, kinds=kinds)
                 _say(f"round {number + 1} of {rounds}, seed {seed}")
-                verdict = Round(rig, schedule, lambda text: _say("  " + text)).run()
+                try:
+                    verdict = Round(rig, schedule, lambda text: _say("  " + text)).run()
+                except KeyboardInterrupt:
+                    _say("interrupted: what was done until now counts")
+                    break
                 totals.add(verdict)
                 if verdict.findings:
                     print(verdict.complaint(), flush=True)
