@@ -20,6 +20,7 @@ from .driving import PATIENCE, open_lab, send
 from .far import Far, far_lab
 
 AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
 MODULE = "def mean(values):\n    return sum(values) / len(values)\n"
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000 1f15c489"
@@ -322,7 +323,7 @@ def test_each_loss_looks_different_and_heals_by_itself(
     idle(view)
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_serious(view: Locator, shown: Page, theme: str, talk: Talk) -> None:
     shown.evaluate(
         f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})"
