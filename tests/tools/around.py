@@ -102,7 +102,5 @@ def tell(artist: Artist, far: Far) -> None:
 
 
 def quiet(page: Page) -> None:
-    """No toast stands in the picture."""
-    for toast in page.locator(".Toastify__close-button").all():
-        toast.click()
-    expect(page.locator(".Toastify__toast")).to_have_count(0)
+    """No toast stands in a picture."""
+    page.add_style_tag(content=".Toastify { display: none }")

@@ -25,19 +25,19 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:status',
   description: 'Tells in the status bar how many sessions run and wait.',
   autoStart: true,
-  requires: [ICodecast, IRenderMimeRegistry, IStatusBar],
-  optional: [ITranslator],
+  requires: [ICodecast, IRenderMimeRegistry],
+  optional: [IStatusBar, ITranslator], // Notebook 7 has no status bar
   activate: (
     app: JupyterFrontEnd,
     codecast: ICodecast,
     rendermime: IRenderMimeRegistry,
-    statusBar: IStatusBar,
+    statusBar: IStatusBar | null,
     translator: ITranslator | null
   ) => {
     const { commands } = app;
     const { user } = app.serviceManager;
     const trans = (translator ?? nullTranslator).load('codecast_jupyter');
-    statusBar.registerStatusItem('codecast-jupyter:status', {
+    statusBar?.registerStatusItem('codecast-jupyter:status', {
       align: 'left',
       rank: 4,
       item: new Status({ codecast, commands, rendermime, trans, user })
