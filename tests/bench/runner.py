@@ -20,8 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.fixtures.live import gone, kill, with_environment
+import psutil
 
+from tests.fixtures.live import gone, kill, living, with_environment
+
+from . import processes
 from .figures import Result
 from .network import Unavailable, sweep
 from .parts import Part
@@ -79,7 +82,7 @@ def run(part: Part, settings: Settings, directory: Path | None = None) -> Outcom
         except subprocess.TimeoutExpired:
             problem = f"it was not finished after {limit:.0f} seconds"
         finally:
-            end(process, mark)
+            end(process, mark, home)
         try:
             return Outcome.from_json(json.loads(answer.read_text()))
         except (OSError, ValueError):
@@ -87,18 +90,28 @@ def run(part: Part, settings: Settings, directory: Path | None = None) -> Outcom
             return Outcome(part.name, time.monotonic() - begin, None, problem)
 
 
-def end(process: subprocess.Popen[bytes], mark: str) -> None:
-    """A part's process, its group, and everything that bears its mark."""
+def end(process: subprocess.Popen[bytes], mark: str, home: str) -> None:
+    """A part's process, its group, and everything that bears its mark or names its directory
+    (sshd writes its title over its environment)."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for _ in range(3):  # what was just forked may be missed once
-        left = with_environment(MARK, mark)
+        left = with_environment(MARK, mark) | naming(home)
         if not left:
             break
         kill(*left)
         gone(left)
     sweep()
+
+
+def naming(directory: str) -> set[int]:
+    """Living processes whose command line has the directory in it."""
+    return {
+        process.pid
+        for process in psutil.process_iter()
+        if f"{directory}/" in processes.words(process) and living(process.pid)
+    }
 
 
 def settings_of(data: dict[str, Any]) -> Settings:
