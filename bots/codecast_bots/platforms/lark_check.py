@@ -114,7 +114,7 @@ async def _connection(http: Http, pages: str) -> Check:
     hint = f"Only an app of your own company can have it: {pages}/event"
     try:
         where = await http.endpoint()
-        async with connect(where.url, open_timeout=10, close_timeout=2):
+        async with connect(where.url, open_timeout=10, close_timeout=2, ping_interval=None):
             pass
     except (PlatformError, OSError, WebSocketException) as error:
         words = str(error) if isinstance(error, PlatformError) else type(error).__name__

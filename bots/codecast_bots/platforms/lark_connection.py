@@ -25,7 +25,8 @@ from .lark_http import Endpoint
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
-BEAT = 30.0  # seconds between two pings, at most
+BEAT = 20.0  # seconds between two pings, at most
+GRACE = 5.0  # seconds more than two of them, after which silence is death
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0  # seconds until it is opened again
 STEADY = 60.0  # seconds after which a connection counts as a good one
 PARTS_FOR = 5.0  # seconds in which the parts of one event come
@@ -79,6 +80,7 @@ class Connection:
         self._inbox: asyncio.Queue[Delivery | PlatformError] = asyncio.Queue()
         self._parts: dict[str, tuple[float, dict[int, bytes]]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._socket: ClientConnection | None = None
 
     async def open(self) -> None:
         """Raises BadCredentials, Unavailable."""
@@ -90,6 +92,8 @@ class Connection:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+        if self._socket is not None:  # the task may never have begun
+            await self._socket.close()
         self.connected = False
 
     async def next(self) -> Delivery:
@@ -107,12 +111,15 @@ class Connection:
         query = parse_qs(urlparse(where.url).query)
         service = (query.get(const.SERVICE_ID) or ["0"])[0]
         try:
-            socket = await connect(where.url, max_size=BIGGEST, open_timeout=10, close_timeout=2)
+            socket = await connect(
+                where.url, max_size=BIGGEST, open_timeout=10, close_timeout=2, ping_interval=None
+            )
         except InvalidStatus as error:
             raise _refused(error) from None
         except (OSError, WebSocketException, asyncio.TimeoutError) as error:
             words = str(error) or type(error).__name__
             raise Unavailable(f"Lark's long connection does not open: {words}") from None
+        self._socket = socket
         self.connected, self.heard, self.error = True, time.monotonic(), ""
         return socket, int(service) if service.isdecimal() else 0
 
@@ -163,7 +170,7 @@ class Connection:
     async def _pulse(self, socket: ClientConnection, service: int) -> None:
         """Ping; close what is silent though pinged."""
         with contextlib.suppress(WebSocketException, OSError):
-            while time.monotonic() - self.heard < 2 * self._beat + 5:
+            while time.monotonic() - self.heard < 2 * self._beat + GRACE:
                 await socket.send(ping(service))
                 await asyncio.sleep(self._beat)
             await socket.close()

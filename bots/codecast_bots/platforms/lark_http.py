@@ -148,7 +148,7 @@ class Http:
             return read(await self._client.post(path, json=body))
         except httpx.HTTPError as error:
             raise _lost(error) from None
-        except (Rejected, MissingPermission, Forbidden, _TokenInvalid) as error:
+        except (BadCredentials, Rejected, MissingPermission, Forbidden, _TokenInvalid) as error:
             raise BadCredentials(
                 f"Lark does not take the app's id and secret: {error}. The developer console shows"
                 f" them under Credentials & Basic Info: {console(self.url, self.app_id)}/baseinfo"

@@ -14,7 +14,8 @@ from markdown_it.tree import SyntaxTreeNode
 from ..markdown import aligned, cells, clean, parse, plain
 
 MOST_TABLES = 4  # of a card; more make the platform drop it silently
-_MARKS = re.compile(r"[*_~`<>\[\]\\$]|&(?=#|\w+;)|:(?=[A-Za-z_]+:)|(?<=!)(?=\[)")
+FENCES = 14  # bytes of an opening and a closing one with their line ends
+_MARKS = re.compile(r"[*_~`<>\[\]\\$|]|&(?=#|\w+;)|:(?=[A-Za-z_]+:)|!(?=\[|$)")
 _LINE_MARKS = re.compile(r"^(\s*)([#+\-=|]|\d+(?=[.)]))")
 _HEAVY = frozenset('*_~`<>[]\\$&:#+-=|"\n')
 
@@ -29,6 +30,10 @@ def size(source: str) -> int:
     for line in source.split("\n") if "|" in source else ():
         if line.lstrip().startswith("|"):  # room to align its columns
             total += 2 * len(_bytes(line))
+    indented = False
+    for line in source.split("\n"):
+        before, indented = indented, "    " in line or "\t" in line
+        total += FENCES if indented and not before else 0  # code, which gets a fence
     return total
 
 
@@ -54,14 +59,14 @@ class _Lark:
     def __init__(self) -> None:
         self.tables = 0
 
-    def blocks(self, nodes: list[SyntaxTreeNode]) -> str:
+    def blocks(self, nodes: list[SyntaxTreeNode], dense: bool = False) -> str:
         parts: list[str] = []
         before: SyntaxTreeNode | None = None
         for node in nodes:
             if before is not None:
                 close = before.map and node.map and node.map[0] <= before.map[1]
                 tight = close and node.type == before.type == "paragraph"
-                parts.append("\n" if tight else "\n\n")
+                parts.append("\n" if tight or dense else "\n\n")
             parts.append(self.block(node))
             before = node
         return "".join(parts)
@@ -95,7 +100,7 @@ class _Lark:
         for item in node.children:
             mark = "- " if number is None else f"{number}. "
             number = None if number is None else number + 1
-            first, *rest = self.blocks(item.children).replace("\n\n", "\n").split("\n")
+            first, *rest = self.blocks(item.children, dense=True).split("\n")
             indent = " " * (4 if number is not None else 2)
             found += [mark + first, *(indent + line for line in rest)]
         return "\n".join(found)
@@ -109,9 +114,13 @@ class _Lark:
             if sum(len(_bytes(line)) + 1 for line in lines) > most:
                 lines = [" | ".join(row) for row in rows]
             return fenced("\n".join(lines), "")
+        found = [row for part in node.children for row in part.children]
         shown = [
-            [escaped(cell).replace("|", _reference("|")).replace("\n", " ") for cell in row]
-            for row in rows
+            [
+                self.inline(cell.children).replace("|", "\\|").replace("\n", " ")
+                for cell in r.children
+            ]
+            for r in found
         ]
         ruler = ["---"] * len(rows[0])
         return "\n".join(f"| {' | '.join(row)} |" for row in [shown[0], ruler, *shown[1:]])
@@ -154,7 +163,7 @@ def fenced(content: str, info: str) -> str:
 
 
 def escaped(text: str) -> str:
-    return _MARKS.sub(lambda m: _reference(m[0]) if m[0] else "", text)
+    return _MARKS.sub(lambda m: _reference(m[0]), text)
 
 
 def _reference(char: str) -> str:

@@ -62,6 +62,7 @@ class LarkServer:
         self.scopes = list(SCOPES)
         self.events = list(EVENTS)
         self.part = 0
+        self.mute = False  # pings are not answered
         self.connections = 0  # ever made
         self.tickets: list[str] = []
         self.tokens: list[str] = []
@@ -131,6 +132,10 @@ class LarkServer:
 
     def forget_tokens(self) -> None:
         self._on_loop(self.tokens.clear)
+
+    def expire(self, key: str) -> None:
+        """A thing of the person's is gone."""
+        self._on_loop(lambda: self.messages.pop(key))
 
     def close_streams(self) -> None:
         """As the platform does after ten minutes."""
@@ -330,7 +335,7 @@ class LarkServer:
         frame = wire.decode(data)
         headers = frame["headers"]
         if frame["method"] == wire.CONTROL:
-            if headers["type"] == "ping":
+            if headers["type"] == "ping" and not self.mute:
                 config = {"ReconnectCount": -1, "PingInterval": 120}
                 answer = wire.encode(wire.CONTROL, {"type": "pong"}, json.dumps(config).encode())
                 socket.send(answer)

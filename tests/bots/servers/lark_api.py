@@ -32,7 +32,7 @@ class Call(RequestHandler):
     async def _any(self, path: str) -> None:
         server, request = self.server, self.request
         what = f"{request.method} {path.removeprefix('/open-apis')}"
-        body = request.body if "json" in request.headers.get("Content-Type", "") else b""
+        body = request.body if not request.files else b""
         given: Json = json.loads(body) if body else {}
         server.calls.append((what, given))
         fault = server.fault(what)
