@@ -25,6 +25,8 @@ from .journal import End
 from .protocol.wire import block_header
 
 ROOM = getattr(select, "PIPE_BUF", 512)  # bytes of a frame that is written whole or not at all
+RECORDS = ROOM - 32  # of it, behind the header
+BATCH = 4 * RECORDS  # what is more at once the relay passes on faster
 LOCK_NB, LOCK_UN = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
 _END = struct.Struct("<QQQ")
 _pack = _END.pack
@@ -94,18 +96,26 @@ class Lane:
         self._place = _END.size * (1 + channel)
 
     def pass_on(self, data: bytes, after: int, end: End) -> bool:
-        """Write the records after `after` and up to `end`; False when that cannot be: the lane
-        is to be given back."""
-        frame = block_header(self.channel, len(data)) + data
-        if after != self.end[0] or not data or len(frame) > ROOM:
+        """Write the records after `after` and up to `end`, as frames that are whole or not there;
+        False when that cannot be (`end` tells how far it went): the lane is to be given back."""
+        if after != self.end[0] or not 0 < len(data) <= BATCH:
             return False
-        page = self._deed.page
+        page, pipe = self._deed.page, self._deed.pipe
         try:
             lockf(page, LOCK_NB, 1)
         except OSError:  # a frame of the relay's is under way
             return False
         try:
-            os.write(self._deed.pipe, frame)
+            while len(data) > RECORDS:
+                cut = data.rfind(b"\n", 0, RECORDS) + 1
+                if not cut:
+                    return False  # a large record
+                os.write(pipe, block_header(self.channel, cut) + data[:cut])
+                after += data.count(b"\n", 0, cut)
+                data = data[cut:]
+                self.end = after, end[1], end[2] - len(data)
+                os.pwrite(page, _pack(*self.end), self._place)
+            os.write(pipe, block_header(self.channel, len(data)) + data)
         except OSError:  # full, or nobody reads any more
             return False
         finally:

@@ -2,6 +2,7 @@
 or out of order when that way ends, whatever ends it. (A `Feed` refuses a seq that is not due.)"""
 
 import base64
+import json
 import os
 import random
 import signal
@@ -52,16 +53,25 @@ def test_relay_sleeps_while_a_session_speaks(talk: Talk) -> None:
     assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
 
 
+def line(size: int) -> bytes:
+    """Of the CLI: a chunk of so many letters."""
+    content = {"type": "text", "text": "x" * size}
+    event = {"type": "agent_message_chunk", "message": "m", "content": content}
+    return json.dumps({"event": event}).encode() + b"\n"
+
+
 def test_what_is_not_small_goes_through_the_relay_and_the_lane_is_lent_again(talk: Talk) -> None:
     for script in (
         "big 5000\nsay a",
+        # in one write: several frames, and a large record among small ones
+        "raw " + b"".join(map(line, (300,) * 20 + (5000,) + (300,) * 4)).hex() + "\nsay g",
         "flood 2000\nsay b\nslow 0.1\nsay c",
         "say d\nbig 300000\nslow 0.1\nsay e\nslow 0.1\nflood 100\nsay f",
     ):
         lend(talk)
         assert talk.ask(script) == "done"
     assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
-    assert [text for text in talk.said() if len(text) == 1] == list("abcdef")
+    assert [text for text in talk.said() if len(text) == 1] == list("agbcdef")
 
 
 def test_lane_goes_on_over_a_new_segment(talk: Talk) -> None:
