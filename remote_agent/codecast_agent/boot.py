@@ -93,8 +93,6 @@ def boot(want, size):  # type: (str, int) -> None
                 if intact(place):
                     break
                 if not archive:
-                    import hashlib
-                    import shutil
                     import signal
                     import zlib
 
@@ -107,7 +105,13 @@ def boot(want, size):  # type: (str, int) -> None
                         # The hub nudges a silent shell with line ends; no archive begins so.
                         archive = (archive + piece).lstrip(b"\n")
                     signal.alarm(0)
-                    if hashlib.sha256(archive).hexdigest() != want:
+                    for module in "_sha2", "_sha256", "hashlib":  # the last loads OpenSSL: 4 MB
+                        try:
+                            digest = __import__(module).sha256
+                            break
+                        except ImportError:
+                            pass
+                    if digest(archive).hexdigest() != want:
                         say('{"error":{"code":"bootstrap_failed"}}')
                         sys.exit(5)
                 sizes = {}
@@ -129,14 +133,17 @@ def boot(want, size):  # type: (str, int) -> None
         except OSError as error:
             refused.append("%s: %s" % (root, error.strerror or error))
         finally:
-            if archive:
-                shutil.rmtree(aside, True)
-                shutil.rmtree(aside + "-damaged", True)
+            for left in aside, aside + "-damaged":
+                if archive and os.path.exists(left):
+                    import shutil
+
+                    shutil.rmtree(left, True)
     else:
         say(json.dumps({"error": {"code": "no_place", "detail": "\n".join(refused)}}))
         sys.exit(6)
     say(json.dumps({"have": want, "root": root}))
     sys.path.insert(0, place)
+    archive = b""  # we do not return
     from codecast_agent.relay import main
 
     main(root, name)
