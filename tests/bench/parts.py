@@ -35,8 +35,8 @@ class Part(NamedTuple):
 
 
 PARTS = [
-    Part("latency", "Latency per event", 1200),
-    Part("throughput", "Throughput, flat out", 400),
+    Part("latency", "Latency per event", 800),
+    Part("throughput", "Throughput, flat out", 300),
     Part("sessions", "Many sessions on one link", 300),
     Part("surfaces", "To a WebSocket client and to a kernel", 300),
     Part("browser", "A long session in the browser", 420),
