@@ -84,7 +84,8 @@ def bots(tmp_path: Path, world: World, telegram: TelegramServer) -> Iterator[Bot
         "state": str(tmp_path / "state"),
         "telegram": {"admins": [OWNER], "url": telegram.url},
     }
-    environment = {**world.server.environment, "CODECAST_TELEGRAM_TOKEN": TOKEN}
+    runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}  # where a token's lease is: no other run's
+    environment = {**world.server.environment, **runtime, "CODECAST_TELEGRAM_TOKEN": TOKEN}
     running = Bots(tmp_path, environment, settings)
     running.start()
     try:

@@ -24,7 +24,8 @@ def telegram() -> float:
             "state": f"{directory}/state",
             "telegram": {"admins": [OWNER], "url": server.url},
         }
-        bots = Bots(Path(directory), {**os.environ, "CODECAST_TELEGRAM_TOKEN": TOKEN}, settings)
+        more = {"CODECAST_TELEGRAM_TOKEN": TOKEN, "XDG_RUNTIME_DIR": directory}
+        bots = Bots(Path(directory), {**os.environ, **more}, settings)
         bots.start()
         try:
             until(lambda: server.commands, "the bot has told its commands")

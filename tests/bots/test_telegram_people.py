@@ -164,6 +164,7 @@ def test_a_second_process_waits_and_says_for_whom(
         until(lambda: words in second.log.read_text(), "it says so")
     finally:
         second.kill()
+        sys.stdout.write(second.log.read_text())
 
 
 def test_check_says_what_is_missing_and_no_secret_is_printed(
