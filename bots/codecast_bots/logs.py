@@ -13,6 +13,8 @@ _SHAPES = re.compile(
     r"(?<!\d)\d{6,12}:[\w-]{30,}"  # a Telegram token
     r"|(?<=[?&])(?:token|access_key|ticket)=[^&\s]+"
     r"|\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # a Discord token
+    r"|(?<=Bearer )[\w.~+/-]+"
+    r"|\bt-[\w-]{24,}"  # a tenant's token of Lark
 )
 
 
@@ -44,4 +46,6 @@ def set_up(secrets: Iterable[str], level: int = logging.INFO) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        logger.handlers.clear()  # Lark's library writes to stdout by one of its own

@@ -355,6 +355,28 @@ async def test_a_wrong_secret_and_missing_scopes_say_where_to_click(server: Lark
         await good.stop()
 
 
+LEAKY = """
+import logging, sys
+from codecast_bots import logs
+logger = logging.getLogger("Lark")
+logger.addHandler(logging.StreamHandler(sys.stdout))
+logs.set_up(["s3cretOfTheApp"])
+logger.info("connected to ws://a/ws?device_id=1&access_key=KEY1&ticket=TICKET1")
+logger.warning("failed at ws://a/ws?device_id=1&access_key=KEY2&ticket=TICKET2 of s3cretOfTheApp")
+logger.error("refused: Bearer TOKEN3, %s", "t-g1044qeGEDXTB6NDJOGV4JQCYDGHRBARFTGT1234")
+"""
+
+
+def test_the_librarys_own_logger_tells_no_ticket_and_no_token() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEAKY], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == ""
+    assert done.stderr.count("Lark: ") == 2
+    for secret in ("KEY", "TICKET", "s3cret", "TOKEN3", "t-g104", "connected"):
+        assert secret not in done.stderr
+
+
 # what the platform's own library makes of our server: it must be a Lark to it
 OFFICIAL = """
 import asyncio, json, os, sys, threading

@@ -176,6 +176,12 @@ def test_start_stream_permission_question_interrupt_files_resume(
     me.sees("lark-otter", stopped)
     me.says("say:Here I am again.")
     me.sees("Here I am again.", stopped)
+    # a group: spoken to by a mention, the session gets a thread at that message
+    root = lark.says(GROUP, "/resume lark-otter", OWNER, mention=True)
+    thread = Person(lark, GROUP, root)
+    thread.sees("**lark-otter**")
+    thread.says("say:In the thread.")
+    thread.sees("In the thread.")
     now = lark.texts(CHAT)
     assert now[: len(texts) - 1] == texts[:-1]
     for words in ("After the cable.", "Here I am again.", "One two three."):

@@ -36,7 +36,7 @@ async def checks(http: Http) -> list[Check]:
     try:
         await http.token()
     except BadCredentials as error:
-        return [Check("credentials", "error", str(error), f"{pages}/baseinfo")]
+        return [Check("credentials", "error", str(error))]
     except PlatformError as error:
         return [Check("connection", "error", str(error))]
     found = [Check("credentials", "ok", f"Lark takes those of {http.app_id}")]
