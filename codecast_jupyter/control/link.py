@@ -111,8 +111,8 @@ class Link:
         self, method: str, params: dict[str, Any], timeout: float
     ) -> tuple[dict[str, Any], list[bytes]]:
         """A call whose answer may come with bytes, as blocks of a channel of its own: `length`
-        of the answer says how many. They are returned as they came. An older relay answers without. `timeout` is for each step
-        of the way. Raises CodecastError as `call` does.
+        of the answer says how many. They are returned in the parts they came in. An older relay
+        answers without. `timeout` is for each step of the way. Raises CodecastError as `call` does.
         """
         channel = next(self._channels)
         parts: list[bytes] = []

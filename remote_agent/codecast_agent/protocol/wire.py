@@ -5,8 +5,8 @@ From relay to hub there is a second frame, told apart by its first byte:
 
     @CHANNEL LENGTH\n  followed by LENGTH bytes of whole journal records, or of a terminal's output
 
-`CHANNEL` is the number the hub gave with `session/subscribe` or `terminal/open`. Shell noise before the
-relay speaks is skipped by MARKER (see `codecast_agent.boot`).
+`CHANNEL` is the number the hub gave with `session/subscribe`, `terminal/open` or `file/get`. Shell
+noise before the relay speaks is skipped by MARKER (see `codecast_agent.boot`).
 """
 
 import json
