@@ -17,7 +17,7 @@ from codecast_bots.markdown import telegram
 from codecast_bots.outbox import Outbox
 from codecast_bots.pacing import Paces
 from codecast_bots.platforms import telegram as platform
-from codecast_bots.platforms.contract import Place
+from codecast_bots.platforms.contract import Place, Unavailable
 from codecast_bots.rendering import Desired, Style, render
 from codecast_bots.settings import PlatformSettings
 from codecast_bots.store import Store
@@ -110,7 +110,7 @@ class Stage:
 
 async def retried(call: Callable[[], Any]) -> None:
     for _ in range(100):
-        with contextlib.suppress(platform.Unavailable):
+        with contextlib.suppress(Unavailable):
             await call()
             return
     raise AssertionError("the platform never answered")

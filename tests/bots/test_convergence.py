@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,9 +21,10 @@ FEW = settings(max_examples=8, deadline=None, derandomize=True)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[TelegramServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramServer]:
     with fast():
         running = TelegramServer(SPEED)
+        running.directory = tmp_path_factory.mktemp("stages")
         running.keep_calls = False
         yield running
         running.stop()
@@ -34,7 +33,7 @@ def server() -> Iterator[TelegramServer]:
 def stage_of(server: TelegramServer, drafts: bool, group: bool = False) -> Stage:
     number = next(chats)
     chat = server.group(-1000 - number) if group else server.private(number)
-    return Stage(server, Path(tempfile.mkdtemp(prefix="bots-")), chat, drafts)
+    return Stage(server, server.directory, chat, drafts)
 
 
 @FEW

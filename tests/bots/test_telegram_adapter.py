@@ -17,6 +17,7 @@ from codecast_bots.platforms.contract import (
     Event,
     FileIn,
     FileOut,
+    Forbidden,
     Gone,
     GoneIn,
     MenuCommand,
@@ -177,7 +178,7 @@ async def test_what_goes_out(server: TelegramServer, tmp_path: Path) -> None:
     server.chats[5]["blocked"] = True
     await adapter.working(here, True)
     await adapter.working(here, False)
-    with pytest.raises(platform.Forbidden):
+    with pytest.raises(Forbidden):
         await adapter.edit(MessageRef(here, "1"), Outgoing("x"))
     await adapter.stop()
     assert [v for v in server.violations if not v.startswith("text of 5000")] == []

@@ -18,37 +18,28 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 from telegram import (
     Bot,
     BotCommand,
-    ForceReply,
-    InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputMediaDocument,
     LinkPreviewOptions,
     Message,
-    MessageEntity,
-    ReplyParameters,
     Update,
     User,
 )
 from telegram import error as errors
 from telegram.request import HTTPXRequest
 
-from ..markdown import MOST_ENTITIES, Rich, clean, telegram, telegram_size
+from ..markdown import Rich, telegram_size
 from ..settings import PlatformSettings
 from .contract import (
-    ANSWER_WITHIN,
     ActionIn,
     BadCredentials,
-    Button,
     Check,
-    Control,
     Event,
     FileIn,
     FileOut,
-    Forbidden,
     Gone,
     GoneIn,
     Health,
@@ -57,13 +48,30 @@ from .contract import (
     MessageRef,
     Occupied,
     Outgoing,
-    Person,
     Place,
-    RateLimited,
     Rejected,
     TextIn,
     TooBig,
     Unavailable,
+)
+from .telegram_answers import (
+    ChatLock,
+    PressAnswer,
+    Unchanged,
+    seconds_of,
+    translated,
+    words_of,
+)
+from .telegram_objects import (
+    CAPTIONED,
+    entities_of,
+    files_of,
+    joined,
+    kind_of,
+    markup_of,
+    person_of,
+    reply_of,
+    rich_of,
 )
 
 log = logging.getLogger(__name__)
@@ -76,8 +84,6 @@ CONFLICTS = 3  # in a row, until another poller is believed in
 TYPING = 4.0
 CAPTION = 1024
 PROBES, MISSES = 12, 3  # ids looked at for a lost message; that are nothing, in a row
-CAPTIONED = "c"  # at the end of a ref's id: a file with a caption
-STYLES = {"good": "success", "danger": "danger"}
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -99,7 +105,7 @@ class TelegramAdapter:
         self._connected = False
         self._forums: set[str] = set()
         self._newest: dict[str, int] = {}  # by chat
-        self._chats: dict[str, _Chat] = {}
+        self._chats: dict[str, ChatLock] = {}
         self._working: dict[Place, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._moved: list[GoneIn] = []
@@ -129,7 +135,7 @@ class TelegramAdapter:
             ) from None
         except errors.TelegramError as error:
             await self._shut()
-            raise Unavailable(f"Telegram does not answer: {_words(error)}") from None
+            raise Unavailable(f"Telegram does not answer: {words_of(error)}") from None
         self._me = self._bot.bot
         self.account = str(self._bot.id)
         self._heard = time.monotonic()
@@ -172,21 +178,21 @@ class TelegramAdapter:
                     updates = await self._poll(0)  # the same again, and the rest of the album
             except errors.Conflict as error:
                 conflicts += 1
-                self._error = _words(error)
+                self._error = words_of(error)
                 if conflicts >= CONFLICTS:
                     raise Occupied(
                         "another program receives this bot's messages (or a webhook is set):"
-                        f" end it, or make a bot of its own ({_words(error)})"
+                        f" end it, or make a bot of its own ({words_of(error)})"
                     ) from None
                 await asyncio.sleep(2.0)
                 continue
             except errors.InvalidToken:
                 raise BadCredentials("Telegram does not take this token any more.") from None
             except errors.RetryAfter as error:
-                await asyncio.sleep(_seconds(error) + 0.1)
+                await asyncio.sleep(seconds_of(error) + 0.1)
                 continue
             except errors.TelegramError as error:
-                self._error, self._connected = _words(error), False
+                self._error, self._connected = words_of(error), False
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 15.0)
                 continue
@@ -221,7 +227,7 @@ class TelegramAdapter:
                 if group in albums:
                     first = found[albums[group]]
                     assert isinstance(first, TextIn)
-                    found[albums[group]] = _joined(first, event)
+                    found[albums[group]] = joined(first, event)
                     continue
                 albums[group] = len(found)
             found.append(event)
@@ -235,8 +241,10 @@ class TelegramAdapter:
         if member is not None:
             if member.new_chat_member.status not in ("left", "kicked"):
                 return None
-            place = Place(self.name, self.account, str(member.chat.id), None, _kind(member.chat))
-            return GoneIn(id, place, _person(member.from_user), time.time(), "the bot was removed")
+            place = Place(self.name, self.account, str(member.chat.id), None, kind_of(member.chat))
+            return GoneIn(
+                id, place, person_of(member.from_user), time.time(), "the bot was removed"
+            )
         message = update.message or update.edited_message
         if message is None:
             return None
@@ -244,11 +252,11 @@ class TelegramAdapter:
         if message.chat.is_forum:
             self._forums.add(str(message.chat.id))
         place = self._place(message)
-        person = _person(message.from_user)
+        person = person_of(message.from_user)
         if message.migrate_to_chat_id:
             moved = str(message.migrate_to_chat_id)
             return GoneIn(id, place, person, time.time(), "it is a supergroup now", moved)
-        text, files = message.text or message.caption or "", _files(message)
+        text, files = message.text or message.caption or "", files_of(message)
         if message.from_user is None or not (text.strip() or files):
             return None
         return TextIn(
@@ -272,7 +280,7 @@ class TelegramAdapter:
             self.account,
             str(message.chat.id),
             str(topic) if topic else None,
-            _kind(message.chat),
+            kind_of(message.chat),
         )
 
     def _replied(self, message: Message) -> str | None:
@@ -306,12 +314,12 @@ class TelegramAdapter:
         ref = str(message.message_id)
         if isinstance(message, Message) and (message.document or message.photo):
             ref += CAPTIONED
-        answer = _Answer(self._bot, query.id)
+        answer = PressAnswer(self._bot, query.id)
         self._spawn(answer.in_time())
         return ActionIn(
             id,
             self._place(message),
-            _person(query.from_user),
+            person_of(query.from_user),
             time.time(),
             token,
             ref,
@@ -341,26 +349,26 @@ class TelegramAdapter:
         )
 
     async def send(self, place: Place, out: Outgoing, key: str) -> MessageRef:
-        chat = self._chats.setdefault(place.chat, _Chat())
-        async with chat.sending(), _translated(self, place):
+        chat = self._chats.setdefault(place.chat, ChatLock())
+        async with chat.sending(), translated(self._moved, place):
             message, captioned = await self._send(place, out)
         chat.sent = {*sorted(chat.sent)[-200:], str(message.message_id)}
         self._saw(place.chat, message.message_id)
         return MessageRef(place, f"{message.message_id}{CAPTIONED if captioned else ''}")
 
     async def _send(self, place: Place, out: Outgoing) -> tuple[Message, bool]:
-        rich = _rich(out)
+        rich = rich_of(out)
         common: dict[str, Any] = {
             "chat_id": int(place.chat),
             "message_thread_id": int(place.thread) if place.thread else None,
             "disable_notification": not out.notify,
-            "reply_parameters": _reply(out),
+            "reply_parameters": reply_of(out),
         }
-        markup = _markup(out)
+        markup = markup_of(out)
         if not out.files:
             made = await self._bot.send_message(
                 text=rich.text,
-                entities=_entities(rich),
+                entities=entities_of(rich),
                 reply_markup=markup,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
                 **common,
@@ -368,7 +376,7 @@ class TelegramAdapter:
             return made, False
         if len(rich.text) > CAPTION:
             first = await self._bot.send_message(
-                text=rich.text, entities=_entities(rich), reply_markup=markup, **common
+                text=rich.text, entities=entities_of(rich), reply_markup=markup, **common
             )
             await self._send_files(out.files, Rich("", ()), None, common)
             return first, False
@@ -379,7 +387,7 @@ class TelegramAdapter:
     ) -> Message:
         caption: dict[str, Any] = {
             "caption": rich.text or None,
-            "caption_entities": _entities(rich),
+            "caption_entities": entities_of(rich),
         }
         if len(files) > 1:  # at once, so that all are there or none
             media = [
@@ -404,20 +412,20 @@ class TelegramAdapter:
 
     async def edit(self, ref: MessageRef, out: Outgoing) -> None:
         try:
-            async with _translated(self, ref.place):
+            async with translated(self._moved, ref.place):
                 await self._edit(int(ref.place.chat), ref.id, out)
-        except _Unchanged:
+        except Unchanged:
             return
 
     async def _edit(self, chat: int, id: str, out: Outgoing) -> None:
-        rich, markup = _rich(out), _markup(out)
+        rich, markup = rich_of(out), markup_of(out)
         keyboard = markup if isinstance(markup, InlineKeyboardMarkup) else None
         if id.endswith(CAPTIONED):
             await self._bot.edit_message_caption(
                 chat_id=chat,
                 message_id=int(id.removesuffix(CAPTIONED)),
                 caption=rich.text or None,
-                caption_entities=_entities(rich),
+                caption_entities=entities_of(rich),
                 reply_markup=keyboard,
             )
         else:
@@ -425,30 +433,30 @@ class TelegramAdapter:
                 chat_id=chat,
                 message_id=int(id),
                 text=rich.text,
-                entities=_entities(rich),
+                entities=entities_of(rich),
                 reply_markup=keyboard,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             )
 
     async def delete(self, ref: MessageRef) -> None:
         with contextlib.suppress(Gone):
-            async with _translated(self, ref.place):
+            async with translated(self._moved, ref.place):
                 await self._bot.delete_message(
                     int(ref.place.chat), int(ref.id.removesuffix(CAPTIONED))
                 )
 
     async def draft(self, place: Place, out: Outgoing, key: str) -> bool:
-        rich = _rich(out)
+        rich = rich_of(out)
         if not rich.text:
             return True
         try:
-            async with _translated(self, place):
+            async with translated(self._moved, place):
                 await self._bot.send_message_draft(
                     int(place.chat),
                     int.from_bytes(key.encode()[:7], "big") % (1 << 31) or 1,
                     rich.text,
                     message_thread_id=int(place.thread) if place.thread else None,
-                    entities=_entities(rich),
+                    entities=entities_of(rich),
                 )
         except Rejected as error:
             log.info("drafts do not work here: %s", error)
@@ -467,7 +475,7 @@ class TelegramAdapter:
         if not mark or out.files:
             return None
         taken = {id.removesuffix(CAPTIONED) for id in known}
-        chat = self._chats.setdefault(place.chat, _Chat())
+        chat = self._chats.setdefault(place.chat, ChatLock())
         misses = 0
         async with chat.alone():
             for id in range(int(mark) + 1, int(mark) + 1 + PROBES):
@@ -476,9 +484,9 @@ class TelegramAdapter:
                 if str(id) in taken or str(id) in chat.sent:
                     continue
                 try:
-                    async with _translated(self, place):
+                    async with translated(self._moved, place):
                         await self._edit(int(place.chat), str(id), out)
-                except _Unchanged:
+                except Unchanged:
                     pass
                 except Gone as error:
                     misses = 0 if "can't be edited" in str(error) else misses + 1
@@ -510,7 +518,7 @@ class TelegramAdapter:
     # -- threads, files, the menu
 
     async def open_thread(self, place: Place, title: str, on: str | None) -> Place:
-        async with _translated(self, place):
+        async with translated(self._moved, place):
             topic = await self._bot.create_forum_topic(int(place.chat), title[:128] or "session")
         return Place(self.name, self.account, place.chat, str(topic.message_thread_id), place.kind)
 
@@ -528,7 +536,7 @@ class TelegramAdapter:
 
     async def fetch(self, file: FileIn, to: Path, limit: int) -> None:
         nowhere = Place(self.name, self.account, "0")
-        async with _translated(self, nowhere):
+        async with translated(self._moved, nowhere):
             found = await self._bot.get_file(file.id)
             if (found.file_size or 0) > limit:
                 raise TooBig(f"it has {found.file_size} bytes, of {limit} allowed")
@@ -539,7 +547,7 @@ class TelegramAdapter:
             BotCommand(command.name.replace("-", "_")[:32], command.help[:256])
             for command in commands[:100]
         ]
-        async with _translated(self, Place(self.name, self.account, "0")):
+        async with translated(self._moved, Place(self.name, self.account, "0")):
             if list(await self._bot.get_my_commands()) != wanted:
                 await self._bot.set_my_commands(wanted)
 
@@ -555,7 +563,7 @@ class TelegramAdapter:
             hint = "@BotFather, /mybots, your bot, API Token"
             return [Check("token", "error", "Telegram does not know it", hint)]
         except errors.TelegramError as error:
-            return [Check("connection", "error", f"Telegram does not answer: {_words(error)}")]
+            return [Check("connection", "error", f"Telegram does not answer: {words_of(error)}")]
         finally:
             with contextlib.suppress(errors.TelegramError):
                 await bot.shutdown()
@@ -577,206 +585,3 @@ class TelegramAdapter:
                       " an admin of the group. It needs Manage Topics to open topics.")
             )  # fmt: skip
         return found
-
-
-class _Chat:
-    """Many may send at once; who looks for a lost message is alone, so that it takes no other's
-    for it."""
-
-    def __init__(self) -> None:
-        self._senders = 0
-        self._changed = asyncio.Condition()
-        self._looking = False
-        self.sent: set[str] = set()
-
-    @contextlib.asynccontextmanager
-    async def sending(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._looking)
-            self._senders += 1
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._senders -= 1
-                self._changed.notify_all()
-
-    @contextlib.asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._looking and not self._senders)
-            self._looking = True
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._looking = False
-                self._changed.notify_all()
-
-
-class _Answer:
-    """Acknowledges a press once: with words from the core, or without in time."""
-
-    def __init__(self, bot: Bot, query: str) -> None:
-        self._bot, self._query = bot, query
-        self._done = False
-
-    async def __call__(self, words: str) -> None:
-        if self._done:
-            return
-        self._done = True
-        with contextlib.suppress(errors.TelegramError):  # "query is too old" helps nobody
-            await self._bot.answer_callback_query(self._query, text=words[:200] or None)
-
-    async def in_time(self) -> None:
-        await asyncio.sleep(ANSWER_WITHIN)
-        await self("")
-
-
-# -- between their words and ours
-
-
-class _Unchanged(Exception):
-    """It was so already."""
-
-
-@contextlib.asynccontextmanager
-async def _translated(adapter: TelegramAdapter, place: Place) -> AsyncIterator[None]:
-    """The library's errors as the contract's."""
-    try:
-        yield
-    except errors.TelegramError as error:
-        raise _translate(adapter, place, error) from None
-
-
-def _translate(adapter: TelegramAdapter, place: Place, error: errors.TelegramError) -> Exception:
-    words = _words(error)
-    lower = words.lower()
-    if isinstance(error, errors.RetryAfter):
-        return RateLimited(_seconds(error), words)
-    if isinstance(error, errors.ChatMigrated):
-        moved = str(error.new_chat_id)
-        event = GoneIn(f"moved {place.chat}", place, Person("", ""), time.time(), words, moved)
-        adapter._moved.append(event)
-        return Gone(words)
-    if isinstance(error, errors.Forbidden):
-        return Forbidden(words)
-    if isinstance(error, errors.InvalidToken):
-        return BadCredentials(words)
-    if isinstance(error, errors.BadRequest):
-        if "not modified" in lower:
-            return _Unchanged()
-        if any(part in lower for part in _TOO_BIG):
-            return TooBig(words)
-        if any(part in lower for part in _GONE):
-            return Gone(words)
-        return Forbidden(words) if "not enough rights" in lower else Rejected(words)
-    cause = error.__cause__
-    unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-    return Unavailable(words, maybe_sent=not isinstance(cause, unsent))
-
-
-_TOO_BIG = ("too long", "too big", "too large")
-_GONE = (
-    "not found", "message can't be edited", "message_id_invalid", "topic_closed", "topic_deleted",
-    "message can't be deleted", "chat_write_forbidden",
-)  # fmt: skip
-
-
-def _words(error: BaseException) -> str:
-    return str(error).strip() or type(error).__name__
-
-
-def _seconds(error: errors.RetryAfter) -> float:
-    after: Any = error.retry_after
-    return float(after.total_seconds() if hasattr(after, "total_seconds") else after)
-
-
-def _kind(chat: Any) -> Any:
-    return "private" if chat.type == "private" else "group"
-
-
-def _person(user: User | None) -> Person:
-    if user is None:
-        return Person("", "somebody")
-    return Person(str(user.id), user.full_name or user.username or str(user.id), user.is_bot)
-
-
-def _files(message: Message) -> tuple[FileIn, ...]:
-    found: list[FileIn] = []
-    photo = message.photo[-1] if message.photo else None
-    if photo is not None:
-        found.append(FileIn(photo.file_id, "photo.jpg", photo.file_size, "image/jpeg"))
-    for kind, ending in _KINDS.items():
-        file = getattr(message, kind)
-        if file is not None and not (kind == "document" and message.animation):
-            file_name = getattr(file, "file_name", None) or f"{kind}{ending}"
-            mime = getattr(file, "mime_type", None)
-            found.append(FileIn(file.file_id, file_name, file.file_size, mime))
-    return tuple(found)
-
-
-_KINDS = {
-    "document": "", "audio": ".mp3", "voice": ".ogg", "video": ".mp4", "video_note": ".mp4",
-    "animation": ".mp4",
-}  # fmt: skip
-
-
-def _joined(first: TextIn, more: TextIn) -> TextIn:
-    """Two messages of an album; the caption may be on any of them."""
-    values = {**vars(first), "files": first.files + more.files, "text": first.text or more.text}
-    return TextIn(**values)
-
-
-def _rich(out: Outgoing) -> Rich:
-    return Rich(clean(out.body).strip(), ()) if out.plain else telegram(out.body)
-
-
-def _entities(rich: Rich) -> list[MessageEntity] | None:
-    found = []
-    for entity in rich.entities[:MOST_ENTITIES]:
-        more: dict[str, Any] = {}
-        if entity.type == "text_link":
-            more["url"] = entity.more
-        elif entity.type == "pre" and entity.more:
-            more["language"] = entity.more
-        found.append(MessageEntity(entity.type, entity.offset, entity.length, **more))
-    return found or None
-
-
-def _reply(out: Outgoing) -> ReplyParameters | None:
-    if out.reply_to is None:
-        return None
-    id = int(out.reply_to.removesuffix(CAPTIONED))
-    return ReplyParameters(id, allow_sending_without_reply=True)
-
-
-def _markup(out: Outgoing) -> InlineKeyboardMarkup | ForceReply | None:
-    if out.controls:
-        return InlineKeyboardMarkup(_keyboard(out.controls))
-    return ForceReply(selective=True) if out.asks_text else None
-
-
-def _keyboard(controls: Sequence[Control]) -> list[list[InlineKeyboardButton]]:
-    """Short labels stand two in a row, options of a choice one below the other."""
-    rows: list[list[InlineKeyboardButton]] = []
-    for control in controls:
-        if isinstance(control, Button):
-            button = _button(control.label, control.token, control.style)
-            beside = rows and len(rows[-1]) == 1 and ":" not in str(rows[-1][0].callback_data)
-            if beside and len(control.label) <= 16 and len(rows[-1][0].text) <= 16:
-                rows[-1].append(button)
-            else:
-                rows.append([button])
-            continue
-        for number, option in enumerate(control.options[:90]):
-            mark = ("☑ " if number in control.picked else "☐ ") if control.many else ""
-            value = f"{control.token}:{'+' if control.many else ''}{number}"
-            rows.append([_button(mark + option.label, value, "plain")])
-        if control.many:
-            rows.append([_button("Done", f"{control.token}:ok", "good")])
-    return rows[:100]
-
-
-def _button(label: str, data: str, style: str) -> InlineKeyboardButton:
-    return InlineKeyboardButton(label[:60] or "?", callback_data=data, style=STYLES.get(style))

@@ -19,6 +19,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -61,6 +62,7 @@ class TelegramServer:
         self.commands: list[Json] = []
         self.files: dict[str, bytes] = {}
         self.keep_calls = True
+        self.directory = Path()  # for whoever plays with it
         self._private_id = 0
         self._group_ids: dict[int, int] = defaultdict(int)
         self._updates: deque[Json] = deque()
