@@ -70,6 +70,7 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
+        self._db.execute("pragma wal_autocheckpoint=250")  # pages: a megabyte of log
         self._db.executescript(_SCHEMA)
         self._clean()
 
