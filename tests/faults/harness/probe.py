@@ -44,6 +44,7 @@ def skew_clock() -> None:
 
 watch_syncs()
 skew_clock()
-code = sys.argv[sys.argv.index("-c") + 1]
-sys.argv = ["-c"]
+at = sys.argv.index("-c")
+code = sys.argv[at + 1]
+sys.argv = ["-c", *sys.argv[at + 2 :]]
 exec(code, {"__name__": "__main__"})

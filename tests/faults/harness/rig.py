@@ -127,7 +127,8 @@ class Rig:
         """A second hub's relay on a machine, as another computer of the person has one."""
         found = self.machines[machine]
         env = {"HOME": str(found.ground.home)}
-        return RelayProcess(found.ground.root, env=env, agent=self.agent)
+        # under the probe, too: it may bury and start supervisors, whose syncs count
+        return RelayProcess(found.ground.root, env=env, agent=self.agent, python=str(found.python))
 
     def restart_hub(
         self, version: int | None = None, meanwhile: Callable[[], object] = lambda: None
