@@ -95,7 +95,7 @@ async def test_what_comes_in(server: LarkServer, tmp_path: Path) -> None:
         assert first.text == ("hello " * 50).strip() and first.addressed
         server.part = 0
         # the same event again, before and after it is acknowledged: once each
-        server.again(next(iter(server._all)))
+        server.again(next(iter(server.told)))
         server.says(GROUP, "not for the bot", ALICE)
         server.says(GROUP, "/ls", ALICE, mention=True)
         other, asked = await take(events, 2)

@@ -157,7 +157,7 @@ def test_start_stream_permission_question_interrupt_files_resume(
     pulled = me.says("say:After the cable.")
     until(lambda: lark.connections > before, "it is connected again")
     cable = me.sees("After the cable.", file)
-    event = next(i for i, p in lark._all.items() if pulled.encode() in p)
+    event = next(i for i, p in lark.told.items() if pulled.encode() in p)
     until(lambda: event in lark.acks, "it is acknowledged")
     pushed = lark.pushed[event]
     lark.again(event)

@@ -55,6 +55,7 @@ class LarkServer:
         self.streamed: list[str] = []
         self.acks: dict[str, Json] = {}  # by event
         self.pushed: dict[str, int] = defaultdict(int)
+        self.told: dict[str, bytes] = {}  # every event that was
         self.floods = 0
         self.unchanged = 0
         self.violations: list[str] = []
@@ -143,7 +144,7 @@ class LarkServer:
 
     def again(self, event: str) -> None:
         """The event once more, though it was acknowledged."""
-        self._on_loop(lambda: self._push(event, self._all[event]))
+        self._on_loop(lambda: self._push(event, self.told[event]))
 
     # -- what a person does and sees
 
@@ -301,10 +302,8 @@ class LarkServer:
         self._push(id, json.dumps(payload, ensure_ascii=False).encode())
         return id
 
-    _all: dict[str, bytes] = {}
-
     def _push(self, id: str, payload: bytes) -> None:
-        self._all[id] = payload
+        self.told[id] = payload
         if not self._sockets:
             self._waiting.append((id, payload))
             return
