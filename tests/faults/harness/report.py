@@ -44,6 +44,10 @@ class Totals:
     def faults(self) -> Counter[str]:
         return sum((verdict.faults for verdict in self.rounds), Counter[str]())
 
+    @property
+    def _upgrades(self) -> int:
+        return self.faults["upgrade hub and agent"]
+
     def summary(self) -> str:
         """A line for the terminal."""
         return (
@@ -61,7 +65,7 @@ class Totals:
             "",
             f"Last run: {time.strftime('%Y-%m-%d', time.gmtime(self.began))}, {_machine()}."
             f" Seeds {_ranges(seeds)}: {len(self.rounds)} rounds in {seconds / 60:.0f} minutes."
-            + (f" Upgrades went to and from {earlier}, too." if earlier else ""),
+            + (f" Upgrades went to and from {earlier}, too." if earlier and self._upgrades else ""),
             "",
             "| | |",
             "|---|---|",
