@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,8 @@ INFO_LIMIT = 5.0  # seconds a list waits for a machine's figures
 
 
 async def machines(context: Context, values: Values) -> Result:
+    import asyncio  # not for completion, which imports the table
+
     found = await context.client.machines()
     online = [str(each["name"]) for each in found if each.get("state") == "online"]
     told = await asyncio.gather(*(_figures(context, name) for name in online))
@@ -30,6 +31,8 @@ async def machines(context: Context, values: Values) -> Result:
 
 async def _figures(context: Context, machine: str) -> Json:
     """Its hardware's; a slow or lost one keeps no list from being shown."""
+    import asyncio
+
     try:
         return await asyncio.wait_for(context.client.machine_info(machine), INFO_LIMIT)
     except (CodecastError, asyncio.TimeoutError):

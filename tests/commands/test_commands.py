@@ -41,6 +41,7 @@ CASES = {
     "queue": "queue sad-owl",
     "files": "files brave-otter",
     "get": None,  # tests/commands/test_files.py
+    "export": None,  # tests/commands/test_export.py
     "requests": "requests",
     "answer": "answer sad-owl n because",
     "machines": "machines",
