@@ -42,6 +42,9 @@ class StreamHandler(SocketHandler):
             if frame["type"] == "watch":
                 await self.replace(WATCH, self.watch())
                 return
+            if frame["type"] == "ping":
+                await self.send({"type": "pong"})
+                return
             session = (await self.hub.sessions.get(frame["session"]))["id"]
             if frame["type"] == "subscribe":
                 await self.replace(session, self.follow(session, frame))

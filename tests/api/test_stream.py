@@ -176,6 +176,8 @@ async def test_watching_tells_everything_and_then_changes(
     assert await socket.receive() == {"type": "machine_removed", "name": "m"}
     await api("DELETE", "/sessions/{session}", session="other")
     assert await socket.receive() == {"type": "session_removed", "id": session["id"]}
+    await socket.send(type="ping")
+    assert await socket.receive() == {"type": "pong"}
     socket.close()
 
 

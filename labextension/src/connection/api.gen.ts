@@ -1268,6 +1268,9 @@ export interface components {
         } | {
             /** @constant */
             type: "watch";
+        } | {
+            /** @constant */
+            type: "ping";
         };
         /** @description What the server sends on the WebSocket. */
         ServerFrame: {
@@ -1310,6 +1313,9 @@ export interface components {
         } | {
             /** @constant */
             type: "watching";
+        } | {
+            /** @constant */
+            type: "pong";
         } | {
             /** @constant */
             type: "progress";

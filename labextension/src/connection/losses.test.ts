@@ -6,6 +6,7 @@ import { Losses } from './losses';
 class FakeStream {
   isConnected = true;
   reconnect = vi.fn();
+  check = vi.fn();
   connectionChanged = new Signal<this, boolean>(this);
   set(connected: boolean) {
     this.isConnected = connected;
@@ -14,14 +15,19 @@ class FakeStream {
 }
 
 let stream: FakeStream;
-let answers: boolean;
+let answers: boolean | 'never';
 let losses: Losses;
 
 beforeEach(() => {
   vi.useFakeTimers();
   answers = true;
   stream = new FakeStream();
-  const health = () => (answers ? Promise.resolve() : Promise.reject(new Error('no answer')));
+  const health = () =>
+    answers === 'never'
+      ? new Promise(() => {})
+      : answers
+        ? Promise.resolve()
+        : Promise.reject(new Error('no answer'));
   losses = new Losses(stream as any, { health });
 });
 
@@ -56,9 +62,38 @@ it('has the socket come back as soon as the server answers again', async () => {
 
 it('tells a computer without a network, and tries when that is back', async () => {
   const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+  answers = false;
   stream.set(false);
+  expect(losses.loss).toBe('network');
+  await vi.advanceTimersByTimeAsync(10000);
   expect(losses.loss).toBe('network');
   online.mockReturnValue(true);
   window.dispatchEvent(new Event('online'));
   expect(stream.reconnect).toHaveBeenCalledOnce();
+});
+
+it('calls a server lost that takes the question and never answers', async () => {
+  answers = 'never';
+  stream.set(false);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(losses.loss).toBe('server');
+  answers = true;
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(losses.loss).toBe('socket');
+  expect(stream.reconnect).toHaveBeenCalledOnce();
+});
+
+it('does not blame the network where a server on this very computer answers', async () => {
+  vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+  stream.set(false);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(losses.loss).toBe('socket');
+});
+
+it('doubts an open socket when the network goes or comes', () => {
+  window.dispatchEvent(new Event('offline'));
+  expect(losses.loss).toBe('nothing');
+  window.dispatchEvent(new Event('online'));
+  expect(stream.check).toHaveBeenCalledTimes(2);
+  expect(stream.reconnect).not.toHaveBeenCalled();
 });

@@ -4,6 +4,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { EventStream } from './stream';
 
 const EVERY = 3000; // milliseconds between two questions whether the server answers
+const PATIENCE = 5000; // until it has answered: behind a cut wire nothing ever does
 
 /**
  * What of the way to the server is lost: nothing; the socket alone, while the server answers
@@ -18,9 +19,9 @@ export class Losses implements IDisposable {
     private _server: { health(): Promise<unknown> }
   ) {
     _stream.connectionChanged.connect(this._onConnection, this);
-    window.addEventListener('online', this._onHope);
-    window.addEventListener('offline', this._onConnection);
-    document.addEventListener('visibilitychange', this._onHope);
+    window.addEventListener('online', this._onDoubt);
+    window.addEventListener('offline', this._onDoubt);
+    document.addEventListener('visibilitychange', this._onDoubt);
   }
 
   get loss(): Loss {
@@ -39,9 +40,9 @@ export class Losses implements IDisposable {
     if (!this._isDisposed) {
       this._isDisposed = true;
       window.clearTimeout(this._timer);
-      window.removeEventListener('online', this._onHope);
-      window.removeEventListener('offline', this._onConnection);
-      document.removeEventListener('visibilitychange', this._onHope);
+      window.removeEventListener('online', this._onDoubt);
+      window.removeEventListener('offline', this._onDoubt);
+      document.removeEventListener('visibilitychange', this._onDoubt);
       Signal.clearData(this);
     }
   }
@@ -50,39 +51,51 @@ export class Losses implements IDisposable {
     window.clearTimeout(this._timer);
     if (this._stream.isConnected) {
       this._set('nothing');
-    } else if (!navigator.onLine) {
-      this._set('network');
     } else {
+      if (!navigator.onLine) {
+        this._set('network'); // at once; a server on this very computer may answer all the same
+      }
       void this._look();
     }
   };
 
-  /** The network is back, or somebody looks at the page again. */
-  private _onHope = (): void => {
-    if (!this._stream.isConnected && !document.hidden) {
+  /** The network is gone or back, or somebody looks at the page again: is what seems so, true? */
+  private _onDoubt = (): void => {
+    if (this._stream.isConnected) {
+      this._stream.check(PATIENCE);
+    } else if (!navigator.onLine) {
+      this._onConnection();
+    } else if (!document.hidden) {
       this._stream.reconnect();
     }
   };
 
   private async _look(): Promise<void> {
-    const answers = await this._server.health().then(
-      () => true,
-      () => false
-    );
-    if (this._isDisposed || this._stream.isConnected) {
+    const number = ++this._number;
+    const answers = await this._answers();
+    if (this._isDisposed || this._stream.isConnected || number !== this._number) {
       return;
     }
-    this._set(navigator.onLine ? (answers ? 'socket' : 'server') : 'network');
+    this._set(answers ? 'socket' : navigator.onLine ? 'server' : 'network');
     window.clearTimeout(this._timer);
     this._timer = window.setTimeout(() => void this._look(), EVERY);
   }
 
+  private _answers(): Promise<boolean> {
+    const health = this._server.health().then(
+      () => true,
+      () => false
+    );
+    const silence = new Promise<boolean>(done => setTimeout(() => done(false), PATIENCE));
+    return Promise.race([health, silence]);
+  }
+
   private _set(loss: Loss): void {
     if (loss !== this._loss) {
-      const wasServer = this._loss === 'server';
+      const wasGone = this._loss === 'server' || this._loss === 'network';
       this._loss = loss;
       this._changed.emit(loss);
-      if (wasServer && loss === 'socket') {
+      if (wasGone && loss === 'socket') {
         this._stream.reconnect(); // it is there again: no need to wait for the next try
       }
     }
@@ -90,6 +103,7 @@ export class Losses implements IDisposable {
 
   private _loss: Loss = 'nothing';
   private _timer = 0;
+  private _number = 0; // of the newest look
   private _changed = new Signal<this, Loss>(this);
   private _isDisposed = false;
 }

@@ -172,6 +172,39 @@ it('tries at once when it is told to', () => {
   stream.reconnect();
   expect(FakeSocket.made.length).toBe(before + 1);
   FakeSocket.last.open();
-  vi.advanceTimersByTime(60000);
+  vi.advanceTimersByTime(20000);
+  expect(FakeSocket.made.length).toBe(before + 1);
+});
+
+it('gives up a socket behind which nobody answers any more, and hears nothing of it later', () => {
+  const dead = FakeSocket.last;
+  dead.open();
+  stream.subscribe('s1', subscriber);
+  dead.follow(0);
+  vi.advanceTimersByTime(24000);
+  dead.events(1); // a word: it is there
+  vi.advanceTimersByTime(24000);
+  expect(dead.sent).not.toContainEqual({ type: 'ping' });
+  vi.advanceTimersByTime(1000);
+  expect(dead.sent.pop()).toEqual({ type: 'ping' });
+  dead.say({ type: 'pong' });
+  vi.advanceTimersByTime(25000);
+  expect(dead.sent.pop()).toEqual({ type: 'ping' });
+  vi.advanceTimersByTime(15000);
+  expect(stream.isConnected).toBe(false);
+  vi.advanceTimersByTime(600);
+  expect(FakeSocket.last).not.toBe(dead);
+  FakeSocket.last.open();
+  dead.events(2);
+  dead.lose(); // the browser has found out as well
+  expect(stream.isConnected).toBe(true);
+  FakeSocket.last.follow(1);
+  FakeSocket.last.events(2);
+  expect(seen).toEqual([1, 2]);
+});
+
+it('does not wait for ever for a socket to open', () => {
+  const before = FakeSocket.made.length;
+  vi.advanceTimersByTime(15600);
   expect(FakeSocket.made.length).toBe(before + 1);
 });

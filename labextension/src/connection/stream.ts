@@ -8,6 +8,8 @@ import { ISubscribed, ServerFrame } from './types';
 
 const FIRST_WAIT = 500; // milliseconds before the first new try
 const LONGEST_WAIT = 15000;
+const QUIET = 25000; // without a word of the server, before it is asked for one
+const PATIENCE = 15000; // until it has answered, or the socket is open: else it leads nowhere
 
 /** Who watches one session. */
 export interface ISubscriber {
@@ -68,6 +70,21 @@ export class EventStream implements IDisposable {
   }
 
   /**
+   * Find out whether the socket still leads to the server: a cut wire closes nothing.
+   *
+   * Without an answer in time it counts as lost. It is done by itself when the server has been
+   * quiet for long.
+   *
+   * @param patience - milliseconds to wait for any word
+   */
+  check(patience = PATIENCE): void {
+    if (this.isConnected) {
+      this._send({ type: 'ping' });
+      this._expect(patience);
+    }
+  }
+
+  /**
    * Hear every event of a session, from the first one or from the newest on; dispose to stop.
    *
    * @param session - its id, not its name
@@ -92,6 +109,7 @@ export class EventStream implements IDisposable {
     }
     this._isDisposed = true;
     window.clearTimeout(this._timer);
+    window.clearTimeout(this._due);
     this._socket?.close();
     Signal.clearData(this);
   }
@@ -104,21 +122,51 @@ export class EventStream implements IDisposable {
     }
     const socket = (this._socket = new WebSocket(url));
     socket.onopen = () => {
-      this._nextTry = 0;
-      this._wait = FIRST_WAIT;
-      this._send({ type: 'watch' });
-      this._subscriptions.forEach((subscription, id) => this._follow(id, subscription));
-      this._connectionChanged.emit(true);
-    };
-    socket.onmessage = message => this._take(JSON.parse(message.data));
-    socket.onclose = () => {
-      if (!this._isDisposed) {
-        this._connectionChanged.emit(false);
-        this._timer = window.setTimeout(() => this._open(), this._wait);
-        this._nextTry = Date.now() + this._wait;
-        this._wait = Math.min(this._wait * 2, LONGEST_WAIT);
+      if (socket === this._socket) {
+        this._nextTry = 0;
+        this._wait = FIRST_WAIT;
+        this._heard();
+        this._send({ type: 'watch' });
+        this._subscriptions.forEach((subscription, id) => this._follow(id, subscription));
+        this._connectionChanged.emit(true);
       }
     };
+    socket.onmessage = message => {
+      if (socket === this._socket) {
+        this._heard();
+        this._take(JSON.parse(message.data));
+      }
+    };
+    socket.onclose = () => this._lost(socket);
+    this._expect(PATIENCE);
+  }
+
+  private _lost(socket: WebSocket): void {
+    if (socket !== this._socket || this._isDisposed) {
+      return; // it was given up before
+    }
+    this._socket = null;
+    window.clearTimeout(this._due);
+    this._timer = window.setTimeout(() => this._open(), this._wait);
+    this._nextTry = Date.now() + this._wait;
+    this._wait = Math.min(this._wait * 2, LONGEST_WAIT);
+    this._connectionChanged.emit(false);
+  }
+
+  /** The server has said something, so it is there; later it is asked. */
+  private _heard(): void {
+    window.clearTimeout(this._due);
+    this._due = window.setTimeout(() => this.check(), QUIET);
+  }
+
+  /** A word by then, or the socket is given up. */
+  private _expect(patience: number): void {
+    const socket = this._socket!;
+    window.clearTimeout(this._due);
+    this._due = window.setTimeout(() => {
+      this._lost(socket);
+      socket.close(); // which takes its time where nobody answers
+    }, patience);
   }
 
   private _follow(session: string, subscription: ISubscription): void {
@@ -177,5 +225,6 @@ export class EventStream implements IDisposable {
   private _isDisposed = false;
   private _wait = FIRST_WAIT;
   private _timer = 0;
+  private _due = 0;
   private _nextTry = 0;
 }

@@ -128,6 +128,7 @@ export type ServerFrame =
   | { type: 'events'; session: string; events: SessionEvent[] }
   | { type: 'unsubscribed'; session: string }
   | { type: 'watching' }
+  | { type: 'pong' }
   | { type: 'session'; session: ISession }
   | { type: 'session_removed'; id: string }
   | { type: 'machine'; machine: IMachine }

@@ -10,7 +10,7 @@ let sessions: Map<string, any>;
 let drive: SessionDrive;
 
 const entry = (name: string, fields: object = {}) => {
-  const about = { name, path: `/work/${name}`, kind: 'file', size: 3, mtime: 10, writable: true };
+  const about = { name, path: `/srv/${name}`, kind: 'file', size: 3, mtime: 10, writable: true };
   return { ...about, ...fields };
 };
 const bytes = (...values: number[]) => new Blob([new Uint8Array(values)]);
@@ -100,8 +100,8 @@ it('makes names that nothing has, and tells of every change', async () => {
 });
 
 it('finds a path below the directory of a session, however it is written', () => {
-  expect(within('/work/src/a.py', '/work')).toBe('src/a.py');
-  expect(within('file:///work/a.py', '/work/')).toBe('a.py');
-  expect(within('./a.py', '/work')).toBe('a.py');
-  expect(within('/workshop/a.py', '/work')).toBeNull();
+  expect(within('/srv/src/a.py', '/srv')).toBe('src/a.py');
+  expect(within('file:///srv/a.py', '/srv/')).toBe('a.py');
+  expect(within('./a.py', '/srv')).toBe('a.py');
+  expect(within('/srvice/a.py', '/srv')).toBeNull();
 });
