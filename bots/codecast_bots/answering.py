@@ -61,10 +61,10 @@ class Answering:
         request = block["request"]
         if action.what == "option":
             body: dict[str, Any] = {"option": action.value}
-            await event.answer(choices.told(request, body)[:190])
+            await event.answer(choices.told(request, body)[:190], passing=True)
             await self.answer(event, here, block, body)
         elif action.what == "decline":
-            await event.answer("Skipped")
+            await event.answer("Skipped", passing=True)
             await self.answer(event, here, block, {"declined": True})
         elif action.what == "choose":
             await self._choose(event, here, block, action)
@@ -95,7 +95,7 @@ class Answering:
         if not picked and not event.partial:
             await event.answer("Choose at least one.")
             return
-        await event.answer(one_line(", ".join(picked), 190))
+        await event.answer(one_line(", ".join(picked), 190), passing=True)
         self.bot.store.put_picks(here.id, action.request, action.value, picked)
         if event.partial:
             here.changed()
@@ -211,10 +211,10 @@ class Answering:
             if future is None or future.done():
                 await event.answer("This question is over: say it once more.")
                 return
-            await event.answer("Yes" if what["yes"] else "No")
+            await event.answer("Yes" if what["yes"] else "No", passing=True)
             future.set_result(bool(what["yes"]))
         elif what["what"] == "get":
-            await event.answer("It comes.")
+            await event.answer("It comes.", passing=True)
             await self.bot.handling.send_file(event, str(what["session"]), str(what["path"]))
         elif what["what"] == "attach":
             await event.answer("")

@@ -20,7 +20,7 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.client import AsyncClient
 from codecast_jupyter.commands.render import markdown as md
 
-from . import commands
+from . import commands, completing
 from .access import Access
 from .answering import Answering
 from .conversation import Conversation
@@ -121,6 +121,7 @@ class Bot:
         for place in self.store.reply_places(self.adapter.name, account):
             self.outbox(place)
         self.spawn(self._publish())
+        self.adapter.catch_up(self.store.seen(self.adapter.name, account))
         for event, begun in self.store.pending(self.adapter.name):
             self.spawn(self._handle(event_from(event), begun))
         self.ready.set()
@@ -138,6 +139,8 @@ class Bot:
     async def _listen(self) -> None:
         async for event in self.adapter.events():
             if self.store.take(event.id, event_to(event)):
+                if isinstance(event, TextIn) and event.message and not event.edited:
+                    self.store.put_seen(event.place, event.message)
                 self.spawn(self._handle(event, False))
         raise Unavailable("the platform's events ended")
 
@@ -151,7 +154,7 @@ class Bot:
 
     async def _publish(self) -> None:
         try:
-            await self.adapter.publish_commands(commands.menu())
+            await self.adapter.publish_commands(completing.menu(self))
         except PlatformError as error:
             log.warning("%s: the menu of commands was not set: %s", self.adapter.name, error)
 
@@ -346,15 +349,19 @@ class Bot:
             await self.handling.prompt(event, here, event.text)
 
     def _stranger(self, event: TextIn) -> None:
-        """Say once in a while how to be let in; in groups say nothing."""
+        """Say once in a while how to be let in; in groups only to who waits for an answer."""
         self.access.note(event.person, event.place, "text", "not allowed")
         now = time.monotonic()
         last = self._told.get(event.person.id, -TELL_STRANGERS_EVERY)
-        if event.place.kind != "private" or event.person.is_bot:
+        if event.person.is_bot or (event.place.kind != "private" and not event.command):
             return
         if now - last < TELL_STRANGERS_EVERY or len(self._told) > 1000:
             return
         self._told[event.person.id] = now
+        if self.access.role(event.person):
+            words = "I may not speak here yet: an admin of mine can say /pair here."
+            self.say(event.place, event.id, words)
+            return
         words = (
             f"This bot does not know you: your id is {md.code(event.person.id)}. Who runs it can"
             " add the id to codecast.yaml, or run `codecast bots pair` and tell you the code for"

@@ -15,9 +15,17 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands import results as r
 from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.parsing import parse
-from codecast_jupyter.commands.table import TABLE, Command, Values, find, positional, split
+from codecast_jupyter.commands.table import (
+    TABLE,
+    Argument,
+    Command,
+    Values,
+    find,
+    positional,
+    split,
+)
 
-from .platforms.contract import MenuCommand
+from .platforms.contract import MenuArgument, MenuCommand
 from .rendering import TOOL_DISPLAYS
 
 FAMILY = "The chat"
@@ -68,6 +76,7 @@ ALIASES = {
     "status": "show",
     "watch": "attach",
 }
+_TERMINAL = {"wait", "follow", "attach", "output"}  # options without a sense in chats
 # the order of menus, which show the first ones best
 _FIRST = ("start", "ls", "resume", "interrupt", "stop", "new", "exit", "show", "mode", "model")
 
@@ -197,12 +206,37 @@ def menu() -> list[MenuCommand]:
     """For the platforms' menus, the usual ones first."""
     made = {
         command.name.replace(" ", "-"): MenuCommand(
-            command.name.replace(" ", "-"), command.help, command.usage[len(command.name) :].strip()
+            command.name.replace(" ", "-"),
+            command.help,
+            command.usage[len(command.name) :].strip(),
+            tuple(_menu_argument(a) for a in command.arguments if _chosen(command, a)),
+            secret=command.name in ("code", "pair"),
         )
         for command in offered()
     }
     order = [name for name in _FIRST if name in made]
     return [made[name] for name in [*order, *(n for n in made if n not in order)]]
+
+
+def _chosen(command: Command, argument: Argument) -> bool:
+    """Whether a menu asks for it: files of the bots' computer are no matter of a chat, and what
+    only terminals do with a result is left out; options cannot stand before free words."""
+    if argument.complete == "file" or argument.name in _TERMINAL:
+        return False
+    return not (argument.option and any(a.text and a.many for a in command.positionals))
+
+
+def _menu_argument(argument: Argument) -> MenuArgument:
+    return MenuArgument(
+        argument.name,
+        argument.help,
+        required=argument.required and not argument.implied,
+        option=argument.option,
+        flag=argument.flag,
+        text=argument.text and argument.many,
+        choices=argument.choices,
+        completes=bool(argument.complete) and not argument.choices,
+    )
 
 
 def help_text() -> str:

@@ -74,6 +74,10 @@ class Conversation:
         self._known = int(now.get("last_seq") or 0)
         if kept is not None and kept[0] == self.id:
             self.view = View.from_json(kept[1])
+            before = str(self.view.state["name"] or self.name)
+            if before != self.name:  # it was renamed while the bots were away
+                self.name, title = before, self.name
+                await self._named(title)
         elif not fresh:
             self.view = View(now["state"], int(now.get("last_seq") or 0))
             found = await self.client.requests(self.id)
@@ -129,7 +133,7 @@ class Conversation:
                 async for event in self.client.events(self.id, after=self.view.seq):
                     self.view.apply(event)
                     if self.view.state["name"]:
-                        self.name = str(self.view.state["name"])
+                        await self._named(str(self.view.state["name"]))
                     self._changed.set()
                     if event.get("type") == "turn_ended":
                         await self._turn_ended()
@@ -141,6 +145,12 @@ class Conversation:
                     return
                 log.warning("following %s: %s", self.name, error.message)
             await asyncio.sleep(AGAIN)
+
+    async def _named(self, name: str) -> None:
+        """A thread's title follows the session's name."""
+        before, self.name = self.name, name
+        if before != name and self.place.thread is not None:
+            await self.adapter.rename_thread(self.place, name, before)
 
     async def _turn_ended(self) -> None:
         end = next((b for b in reversed(self.view.blocks) if b["kind"] == "end"), None)

@@ -34,6 +34,7 @@ create table if not exists picks (session text, request text, question text, lab
     primary key (session, request, question));
 create table if not exists people (platform text, id text, role text, name text,
     primary key (platform, id));
+create table if not exists seen (place text primary key, kind text, message text);
 create table if not exists facts (name text primary key, value text);
 """
 
@@ -200,6 +201,18 @@ class Store:
         rows = self._all("select event, state from inbox where state != 'done' order by rowid")
         made = [(json.loads(event), state == "begun") for event, state in rows]
         return [pair for pair in made if pair[0]["place"]["platform"] == platform]
+
+    def put_seen(self, place: Place, message: str) -> None:
+        self._db.execute(
+            "insert or replace into seen values (?, ?, ?)", (key_of(place), place.kind, message)
+        )
+
+    def seen(self, platform: str, account: str) -> dict[Place, str]:
+        """The message that was taken last, by place."""
+        rows = self._all("select place, kind, message from seen")
+        found = {_place(place, kind): message for place, kind, message in rows}
+        mine = (platform, account)
+        return {p: m for p, m in found.items() if (p.platform, p.account) == mine}
 
     # -- small things
 

@@ -17,7 +17,7 @@ An adapter
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -150,10 +150,14 @@ class FileIn:
     mime: str | None = None
 
 
-Answer = Callable[[str], Awaitable[None]]
+class Answer(Protocol):
+    """`passing`: the chat shows it soon anyway, so a platform whose answers stay there until
+    they are put away may leave the words out."""
+
+    async def __call__(self, words: str, passing: bool = False) -> None: ...
 
 
-async def unanswered(words: str) -> None:
+async def unanswered(words: str, passing: bool = False) -> None:
     """The `answer` of a press that waits for none (any more)."""
 
 
@@ -173,7 +177,8 @@ class TextIn(Event):
 
     `message` is the id of its MessageRef; `edited`: the same message again with other words.
     `addressed`: said to the bot (a private chat, a mention, a reply to it); in groups the core
-    ignores other words outside of threads that hold a session.
+    ignores other words outside of threads that hold a session. `command`: chosen from the
+    platform's menu, so that an answer is waited for even by who may not use it.
     """
 
     text: str
@@ -182,6 +187,7 @@ class TextIn(Event):
     reply_to: str | None = None
     edited: bool = False
     addressed: bool = True
+    command: bool = False
 
 
 @dataclass(frozen=True)
@@ -252,14 +258,41 @@ class Check:
 
 
 @dataclass(frozen=True)
+class MenuArgument:
+    """In the order in which a line has them. `option`: typed as `--name value` (a `flag`: as
+    `--name` alone). `text`: words as they are, to the end of the line. `completes`: ask
+    `MenuCommand.complete` for its values.
+    """
+
+    name: str
+    help: str
+    required: bool = False
+    option: bool = False
+    flag: bool = False
+    text: bool = False
+    choices: tuple[str, ...] = ()
+    completes: bool = False
+
+
+# (who, where, the values so far by argument, which argument, what is typed of it) to values
+Complete = Callable[
+    [Person, Place, Mapping[str, str], str, str], Awaitable[Sequence[tuple[str, str]]]
+]
+
+
+@dataclass(frozen=True)
 class MenuCommand:
     """A command as a menu shows it: `name` has letters, digits and `-`; `words` is the usage of
-    what follows it. `complete` gives values for what was typed so far, for platforms that ask.
+    what follows it. `complete` gives values with a word about each, for platforms that ask;
+    it never raises. `secret`: nobody else may see what is typed.
     """
 
     name: str
     help: str
     words: str = ""
+    arguments: tuple[MenuArgument, ...] = ()
+    complete: Complete | None = field(default=None, compare=False, repr=False)
+    secret: bool = False
 
 
 class Adapter(Protocol):
@@ -274,6 +307,10 @@ class Adapter(Protocol):
 
     async def stop(self) -> None:
         """End everything; `start` may be called again. Idempotent."""
+
+    def catch_up(self, seen: Mapping[Place, str]) -> None:
+        """Told once between `start` and `events`: the last message taken of each place. What was
+        said there later is yielded too, where the platform does not deliver it by itself."""
 
     def events(self) -> AsyncIterator[Event]:
         """Until `stop`. Raises Occupied, or Unavailable when it gave up; lost connections that
@@ -310,8 +347,9 @@ class Adapter(Protocol):
     async def open_thread(self, place: Place, title: str, on: str | None) -> Place:
         """A new thread in the chat; `on` is the id of a message to open it at, if that helps."""
 
-    async def rename_thread(self, place: Place, title: str) -> None:
-        """Best effort; never waits for limits."""
+    async def rename_thread(self, place: Place, title: str, before: str = "") -> None:
+        """Best effort; never waits for limits. `before` is the title that it had from us: where
+        the platform tells that a person gave it another one, that one stays."""
 
     async def close_thread(self, place: Place) -> None:
         """Best effort."""

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,9 @@ class LarkAdapter:
         return task
 
     # -- in
+
+    def catch_up(self, seen: Mapping[Place, str]) -> None:
+        return  # Lark delivers again what was not acknowledged
 
     async def events(self) -> AsyncIterator[Event]:
         while True:
@@ -271,7 +274,7 @@ class LarkAdapter:
             await self.send(thread, content, key)
         return thread
 
-    async def rename_thread(self, place: Place, title: str) -> None:
+    async def rename_thread(self, place: Place, title: str, before: str = "") -> None:
         return  # Lark's have no names
 
     async def close_thread(self, place: Place) -> None:

@@ -59,7 +59,7 @@ class Answer:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
 
-    async def __call__(self, words: str) -> None:
+    async def __call__(self, words: str, passing: bool = False) -> None:
         toast = {"toast": {"type": "info", "content": words[:200]}} if words else {}
         await self._delivery.ack(toast)
 

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,9 @@ class TelegramAdapter:
         task.add_done_callback(self._tasks.discard)
 
     # -- in
+
+    def catch_up(self, seen: Mapping[Place, str]) -> None:
+        return  # Telegram keeps updates for a day
 
     async def events(self) -> AsyncIterator[Event]:
         conflicts, wait = 0, 1.0
@@ -522,7 +525,7 @@ class TelegramAdapter:
             topic = await self._bot.create_forum_topic(int(place.chat), title[:128] or "session")
         return Place(self.name, self.account, place.chat, str(topic.message_thread_id), place.kind)
 
-    async def rename_thread(self, place: Place, title: str) -> None:
+    async def rename_thread(self, place: Place, title: str, before: str = "") -> None:
         if place.thread:
             with contextlib.suppress(errors.TelegramError):
                 await self._bot.edit_forum_topic(

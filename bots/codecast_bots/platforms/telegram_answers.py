@@ -70,7 +70,7 @@ class PressAnswer:
         self._bot, self._query = bot, query
         self._done = False
 
-    async def __call__(self, words: str) -> None:
+    async def __call__(self, words: str, passing: bool = False) -> None:
         if self._done:
             return
         self._done = True
