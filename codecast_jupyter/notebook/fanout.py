@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from codecast_agent.protocol.errors import CodecastError
 
 from . import ledger, surroundings
+from .dispatch import Terms
 from .machine import Machine
 from .request import Policy
 from .run import AFTER, Run
@@ -82,16 +83,8 @@ def map(
         mode=mode,
         model=model,
     )
-    run = Run(
-        name or _invented(),
-        made,
-        max_parallel=max_parallel,
-        budget=budget,
-        each=each,
-        on_request=on_request,
-        after=after,
-        create=create,
-    )
+    terms = Terms(max_parallel, budget, each, on_request, after, create)
+    run = Run(name or _invented(), made, terms)
     run.start()
     if show:
         from .progress import view
@@ -119,7 +112,8 @@ def run(name: str) -> Run:
             if known
             else "`cc.map(..., name=...)` makes one.",
         )
-    return Run(name, [Task(**task) for task in asked["tasks"]], after=asked.get("after", "stop"))
+    found = [Task(**task) for task in asked["tasks"]]
+    return Run(name, found, Terms(after=asked.get("after", "stop")))
 
 
 def runs() -> Table[Run]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from codecast_jupyter.commands.transcript import Transcript
 
 from . import surroundings
-from .turn import Turn, View
+from .ongoing import View
+from .turn import Turn
 
 if TYPE_CHECKING:
     from .widgets.session import SessionWidget

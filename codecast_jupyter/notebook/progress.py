@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import surroundings
-from .turn import View
+from .ongoing import View
 
 if TYPE_CHECKING:
     from .run import Run

@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,12 @@ def shell() -> Any:
 def in_kernel() -> bool:
     """Whether a front end shows what is displayed."""
     return getattr(shell(), "kernel", None) is not None
+
+
+def kernel_id() -> str:
+    """The id by which a Jupyter server knows this kernel; empty where there is none."""
+    application = getattr(getattr(shell(), "kernel", None), "parent", None)
+    return Path(getattr(application, "connection_file", "")).stem.removeprefix("kernel-")
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from codecast_jupyter.commands.words import dollars, duration, plural, tokens
 from . import connection
 from .errors import Interrupted
 from .files import Diff, edits
+from .ongoing import Ongoing
 from .request import Policy, Request, decided
 from .table import Table
 
@@ -38,21 +39,10 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 Json = Mapping[str, Any]
-LOOK = 0.1  # seconds between two looks at what came
 INTERRUPTED_WITHIN = 5.0  # seconds in which an interrupted turn is waited for
 
 
-class View:
-    """How a turn is shown: this one, not at all. Called by who waits, on their thread."""
-
-    def refresh(self) -> None:
-        """Something may have come."""
-
-    def finish(self) -> None:
-        """The turn has ended."""
-
-
-class Turn:
+class Turn(Ongoing):
     """`text` is the answer, `diff` what was changed, `cost` and `seconds` what it took.
 
     >>> t = s.ask("How many tests are there?")
@@ -71,6 +61,7 @@ class Turn:
         on_request: Policy | None = None,
     ) -> None:
         """Follow the prompt of that id from behind event `after` on."""
+        super().__init__()
         self.session = session
         self.prompt = prompt  # its id
         self.asked = text
@@ -86,16 +77,11 @@ class Turn:
         self._policy = on_request
         self._answers: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None  # of the policy
-        self.view = View()  # how it is shown while somebody waits for it
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Event], None]] = []
-        self._done: futures.Future[None] = connection.submit(self._follow())
+        self._done = self.followed = connection.submit(self._follow())
 
     # -- what came of it
-
-    @property
-    def done(self) -> bool:
-        return self._done.done()
 
     @property
     def ok(self) -> bool:
@@ -157,36 +143,6 @@ class Turn:
 
     # -- waiting
 
-    def wait(self, timeout: float | None = None) -> Turn:
-        """Until it has ended. Interrupting the cell interrupts the turn.
-
-        Raises CodecastError with what ended it badly, TimeoutError after `timeout` seconds.
-        """
-        end = None if timeout is None else time.monotonic() + timeout
-        try:
-            while not self._done.done():
-                left = LOOK if end is None else min(LOOK, end - time.monotonic())
-                if left <= 0:
-                    raise TimeoutError(f"{self!r} has not ended after {timeout} seconds")
-                futures.wait([self._done], left)
-                self.view.refresh()
-        except KeyboardInterrupt:
-            raise self._interrupted() from None
-        return self._ended()
-
-    def __await__(self) -> Generator[Any, None, Turn]:
-        return self._awaited().__await__()
-
-    async def _awaited(self) -> Turn:
-        try:
-            while not self._done.done():
-                await asyncio.sleep(LOOK)
-                self.view.refresh()
-        except asyncio.CancelledError:
-            connection.submit(self._interrupt())
-            raise
-        return self._ended()
-
     def _ended(self) -> Turn:
         self.view.finish()
         if self._failure is not None:
@@ -198,7 +154,7 @@ class Turn:
     def _interrupted(self) -> Interrupted:
         with contextlib.suppress(CodecastError, KeyboardInterrupt):
             connection.run(self._interrupt())
-            futures.wait([self._done], INTERRUPTED_WITHIN)
+            futures.wait([self.followed], INTERRUPTED_WITHIN)
         self.view.finish()
         return Interrupted(f"The turn of {self.session.name} was stopped; the session goes on.")
 
@@ -218,7 +174,7 @@ class Turn:
 
     def forget(self) -> None:
         """Follow it no longer; what runs goes on."""
-        self._done.cancel()
+        self.followed.cancel()
 
     def listen(self, told: Callable[[Event], None]) -> None:
         """Call `told` with each event, those so far too; on the client's thread."""

@@ -27,7 +27,7 @@ ALLOWED = re.compile(r"/sessions/([^/]+)/(prompts|interrupt|requests/[^/]+/answe
 
 def page_code(name: str) -> str:
     """The module of a widget: widgets have one file each, so ours are put together."""
-    files = ("page.js", "view.js", "transcript.js", "request.js", f"{name}.js")
+    files = ("page.js", "view.js", "transcript.js", "request.js", "live.js", f"{name}.js")
     return _joined(*files)
 
 

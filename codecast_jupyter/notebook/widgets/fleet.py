@@ -12,7 +12,7 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands.render.markdown import esc
 from codecast_jupyter.commands.words import dollars, plural
 
-from .. import connection
+from .. import connection, surroundings
 from ..run import Run
 from ..session import Session, session, table
 from .base import Shown, page_code
@@ -29,7 +29,8 @@ class FleetWidget(Shown):
     labels = traitlets.Dict().tag(sync=True)  # by id, where not the session's name
     machine = traitlets.Unicode().tag(sync=True)
     probe = traitlets.Unicode().tag(sync=True)  # a session that the right server has
-    counts = traitlets.Dict().tag(sync=True)  # of a run: total, done, seconds, cancellable, budget
+    counts = traitlets.Dict().tag(sync=True)  # of a run: total, done, seconds, ...; see `count`
+    kernel = traitlets.Unicode().tag(sync=True)  # its id, for the page to interrupt it
 
     def __init__(
         self, sessions: Iterable[Session | str] | Run | None = None, *, machine: str | None = None
@@ -52,6 +53,7 @@ class FleetWidget(Shown):
             labels=labels,
             title=title,
             machine=machine or "",
+            kernel=surroundings.kernel_id(),
             probe=next((id for id in [*ids, *there] if id in there), ""),
         )
         for data in known:
@@ -94,9 +96,10 @@ class FleetWidget(Shown):
                 **run.counts,
                 "seconds": int(run.seconds),
                 "cancellable": not run.done,
+                "awaited": run.awaited,  # by a cell, which an interrupt ends
             }
-            if run.budget is not None:
-                counts["budget"] = run.budget
+            if run.terms.budget is not None:
+                counts["budget"] = run.terms.budget
             if counts != self.counts:
                 self.counts = counts
 
@@ -132,7 +135,7 @@ class FleetWidget(Shown):
 
     def _heard(self, widget: Any, message: dict[str, Any], buffers: Any) -> None:
         if message.get("type") == "cancel" and self._of_run is not None:
-            connection.submit(self._of_run._cancel())
+            connection.submit(self._of_run._interrupt())
         else:
             super()._heard(widget, message, buffers)
 

@@ -1,38 +1,37 @@
 /** Many sessions at once: a card each, who needs you, how far everything is. */
 
 const OVER = new Set(['stopped', 'failed']);
+const LATE = 4000; // milliseconds in which a run has ended that is told to
 
-class FleetView {
+class FleetView extends Live {
   constructor(model, el) {
-    this.model = model;
-    this.sessions = new Map();
-    this.cards = new Map();
-    this.dirty = new Set();
-    this._build(el);
-    this.feed = new Feed(model, {
-      probe: () => (model.get('probe') ? `/sessions/${model.get('probe')}` : '/health'),
-      wanted: () => [{ type: 'watch' }],
-      taken: frame => this._take(frame),
-      told: way => this._way(way)
-    });
-    this.clock = setInterval(() => this._tick(), 500);
-    this._onCount = () => this._head();
+    super(model, el);
+    this._onCount = () => this.fresh && this._tick();
     this._onIds = () => {
       this.feed.again();
       this._soon();
     };
     model.on('change:counts', this._onCount);
     model.on('change:ids', this._onIds);
-    if (this.ids.length) {
-      this._soon();
-    }
+  }
+
+  _probe() {
+    const known = this.model.get('probe');
+    return known ? `/sessions/${known}` : '/health';
+  }
+
+  _asked() {
+    return [{ type: 'watch' }];
   }
 
   get ids() {
     return this.model.get('ids');
   }
 
-  _build(el) {
+  _build() {
+    this.sessions = new Map();
+    this.cards = new Map();
+    this.dirty = new Set();
     this.facts = h('span', { class: 'cc-facts' });
     this.needs = h('button', { class: 'cc-needs', hidden: true, onclick: () => this._toNext() });
     this.bar = h('div', { class: 'cc-bar' });
@@ -41,11 +40,10 @@ class FleetView {
       { class: 'cc-interrupt', hidden: true, onclick: () => this._cancel() },
       '■ Cancel'
     );
-    this.banner = h('div', { class: 'cc-banner', hidden: true });
-    this.grid = h('div', { class: 'cc-grid' });
+    this.place = this.grid = h('div', { class: 'cc-grid' });
     this.root = h(
       'div',
-      { class: 'cc-fleet', 'data-way': 'starting' },
+      { class: 'cc-fleet' },
       h(
         'div',
         { class: 'cc-head' },
@@ -58,22 +56,15 @@ class FleetView {
       this.banner,
       this.grid
     );
-    el.replaceChildren(this.root);
-    const snapshot = this.model.get('snapshot');
-    if (snapshot) {
-      this.grid.append(h('div', { class: 'cc-snapshot' }, markdown(snapshot)));
-    }
-    this.show = hideSnapshot(this.model.get('view_id'));
   }
 
-  _way(way) {
-    this.root.dataset.way = way;
-    const words = {
-      lost: 'The Jupyter server is away. Trying again …',
-      static: 'Neither the server nor the kernel answers: this is how it stood when it was saved.'
-    }[way];
-    this.banner.hidden = !words;
-    this.banner.textContent = words ?? '';
+  /** A run's tasks have their places before their sessions are there. */
+  _way(way, why) {
+    super._way(way, why);
+    this.cancel.disabled = way === 'static';
+    if (way === 'direct' || way === 'kernel') {
+      this._soon();
+    }
   }
 
   _wanted(session) {
@@ -97,23 +88,7 @@ class FleetView {
     }
   }
 
-  _soon() {
-    if (!this.drawing) {
-      this.drawing = true;
-      const draw = () => {
-        if (this.drawing) {
-          this.drawing = false;
-          this._draw();
-        }
-      };
-      requestAnimationFrame(draw);
-      setTimeout(draw, 250);
-    }
-  }
-
   _draw() {
-    this.grid.querySelector('.cc-snapshot')?.remove();
-    // a run's tasks have their places before their sessions are there
     const run = this.model.get('counts').total !== undefined;
     const there = this.ids.length
       ? this.ids.filter(id => this.sessions.has(id))
@@ -138,7 +113,6 @@ class FleetView {
       }
     }
     this.dirty.clear();
-    this._tick();
   }
 
   _card(id) {
@@ -298,32 +272,41 @@ class FleetView {
       ?.scrollIntoView({ block: 'center', behavior: 'smooth' });
   }
 
-  /** The run lives in the kernel. One that is busy with this cell hears only an interrupt. */
-  _cancel() {
+  /**
+   * The run lives in the kernel. Where a cell waits for it the kernel hears nothing but an
+   * interrupt, which ends the waiting and the run; else it is told, as soon as it listens.
+   */
+  async _cancel() {
+    const { awaited } = this.model.get('counts');
     this.cancel.disabled = true;
-    this.model.send({ type: 'cancel' });
-    setTimeout(() => {
-      if (this.model.get('counts').cancellable) {
-        this.cancel.disabled = false;
-        this.banner.hidden = false;
-        this.banner.textContent =
-          'The kernel is busy with this cell: interrupt it (■ in the toolbar) to cancel the run.';
+    this._say('');
+    try {
+      if (awaited) {
+        await this.feed.interruptKernel(this.model.get('kernel'));
+      } else {
+        this.model.send({ type: 'cancel' });
       }
-    }, 2000);
+      const words = awaited
+        ? 'The cell was interrupted; the run ends when its turns have.'
+        : 'The kernel is busy with another cell: the run ends when that has.';
+      setTimeout(() => this._late(words), LATE);
+    } catch {
+      this._late('Interrupt the cell (■ in the toolbar) to cancel the run.');
+    }
+  }
+
+  _late(words) {
+    if (this.model.get('counts').cancellable) {
+      this.cancel.disabled = false;
+      this._say(words);
+    }
   }
 
   close() {
-    clearInterval(this.clock);
     this.model.off('change:counts', this._onCount);
     this.model.off('change:ids', this._onIds);
-    this.feed.close();
-    this.show();
+    super.close();
   }
 }
 
-export default {
-  render({ model, el }) {
-    const view = new FleetView(model, el);
-    return () => view.close();
-  }
-};
+export default widget(FleetView);

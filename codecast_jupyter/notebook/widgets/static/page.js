@@ -9,7 +9,7 @@
 const API = 'api/codecast/v1';
 const FIRST_WAIT = 300; // milliseconds between attempts to come back
 const LONGEST_WAIT = 8000;
-const KERNEL_ANSWERS = 4000; // milliseconds
+const KERNEL_ANSWERS = 4000; // milliseconds in which an idle kernel has answered
 
 /** The server that this page came from, or null where it is not a Jupyter page. */
 function pageServer() {
@@ -38,10 +38,20 @@ class Direct {
   }
 
   _url(path) {
-    return new URL(`${API}${path}`, this._base.href.replace(/\/?$/, '/'));
+    return new URL(path, this._base.href.replace(/\/?$/, '/'));
   }
 
-  async call(verb, path, body) {
+  /** Ask Codecast. */
+  call(verb, path, body) {
+    return this._ask(verb, `${API}${path}`, body);
+  }
+
+  /** What ■ in the toolbar does. */
+  interruptKernel(id) {
+    return this._ask('POST', `api/kernels/${encodeURIComponent(id)}/interrupt`);
+  }
+
+  async _ask(verb, path, body) {
     const headers = { 'X-Codecast-Surface': 'notebook' };
     const xsrf = document.cookie.match(/\b_xsrf=([^;]+)/);
     if (xsrf) {
@@ -73,7 +83,7 @@ class Direct {
   }
 
   socket() {
-    const url = this._url('/stream');
+    const url = this._url(`${API}/stream`);
     url.protocol = url.protocol.replace('http', 'ws');
     if (this._token) {
       url.searchParams.set('token', this._token);
@@ -84,7 +94,8 @@ class Direct {
 
 /**
  * Frames of the server for one widget. `wanted()` gives the frames to send at the start of each
- * connection, `taken(frame)` gets what comes, `told(way)` hears direct, kernel, lost or static.
+ * connection, `taken(frame)` gets what comes, `told(way, why)` hears direct, kernel, busy (the
+ * kernel takes what was asked when its cell has ended), lost or static.
  */
 class Feed {
   constructor(model, { probe, wanted, taken, told }) {
@@ -98,7 +109,8 @@ class Feed {
     this._wait = FIRST_WAIT;
     this._calls = new Map();
     this._closed = false;
-    this._heard = false;
+    this._heard = false; // something came from the kernel
+    this._why = 'This page comes from no Jupyter server'; // that it could ask itself
     this._onMessage = message => this._fromKernel(message);
     this._start();
   }
@@ -110,8 +122,11 @@ class Feed {
       try {
         await direct.call('GET', this._probe());
         this._direct = direct;
-      } catch {
-        // this page's server does not have it
+      } catch (error) {
+        this._why =
+          error.code === 'not_found'
+            ? "It is not on this page's server"
+            : `This page's server does not tell (${safe(error.message)})`;
       }
     }
     if (this._closed) {
@@ -126,12 +141,13 @@ class Feed {
   }
 
   _askKernel() {
-    const lost = setTimeout(() => this._heard || this._told('static'), KERNEL_ANSWERS);
+    const lost = () => this._heard || this._closed || this._told('static', this._why);
+    const late = setTimeout(lost, KERNEL_ANSWERS);
     try {
       this._model.send({ type: 'follow' });
     } catch {
-      clearTimeout(lost);
-      this._told('static');
+      clearTimeout(late);
+      lost();
     }
   }
 
@@ -163,6 +179,8 @@ class Feed {
       const waiting = this._calls.get(message.id);
       this._calls.delete(message.id);
       if (waiting) {
+        clearTimeout(waiting.late);
+        this._told('kernel');
         message.error ? waiting.reject(new Problem(message.error)) : waiting.resolve(message.value);
       }
     }
@@ -182,14 +200,24 @@ class Feed {
     }
     const id = crypto.randomUUID?.() ?? String(Math.random());
     return new Promise((resolve, reject) => {
-      this._calls.set(id, { resolve, reject });
+      const late = setTimeout(() => this._told('busy'), KERNEL_ANSWERS);
+      this._calls.set(id, { resolve, reject, late });
       this._model.send({ type: 'call', id, verb, path, body: body ?? null });
     });
+  }
+
+  /** Interrupt the kernel, also while it is busy; rejects where this page cannot. */
+  async interruptKernel(id) {
+    if (!this._direct || !id) {
+      throw new Problem({ message: 'This page does not reach the kernel itself.' });
+    }
+    await this._direct.interruptKernel(id);
   }
 
   close() {
     this._closed = true;
     this._socket?.close();
+    this._calls.forEach(({ late }) => clearTimeout(late));
     this._model.off('msg:custom', this._onMessage);
   }
 }

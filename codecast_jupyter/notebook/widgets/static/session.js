@@ -2,29 +2,25 @@
 
 const KEEP = 400; // entries drawn; older ones are in the panel and in `session.export()`
 
-class SessionView {
-  constructor(model, el) {
-    this.model = model;
-    this.id = model.get('session');
-    this.prompt = model.get('prompt');
+class SessionView extends Live {
+  _probe() {
+    return `/sessions/${this.id}`;
+  }
+
+  _asked() {
+    return [{ type: 'subscribe', session: this.id, after: this.fold.seq }];
+  }
+
+  _build() {
+    this.id = this.model.get('session');
+    this.prompt = this.model.get('prompt');
     this.fold = new Transcript();
-    this.fold.seq = model.get('after');
+    this.fold.seq = this.model.get('after');
     this.began = !this.prompt; // a turn's view begins with its prompt
     this.nodes = new Map();
     this.dirty = new Set();
     this.followTail = true;
-    this._build(el);
-    this.feed = new Feed(model, {
-      probe: () => `/sessions/${this.id}`,
-      wanted: () => [{ type: 'subscribe', session: this.id, after: this.fold.seq }],
-      taken: frame => this._take(frame),
-      told: way => this._way(way)
-    });
-    this.clock = setInterval(() => this._facts(), 500);
-  }
-
-  _build(el) {
-    this.dot = dot('starting');
+    this.dot = dot('absent');
     this.word = h('span', { class: 'cc-word' });
     this.facts = h('span', { class: 'cc-facts' });
     this.stop = h(
@@ -37,8 +33,7 @@ class SessionView {
       },
       '■ Interrupt'
     );
-    this.banner = h('div', { class: 'cc-banner', hidden: true });
-    this.list = h('div', { class: 'cc-list', tabindex: '0' });
+    this.place = this.list = h('div', { class: 'cc-list', tabindex: '0' });
     this.tail = h('div', { class: 'cc-waiting' });
     this.problem = h('div');
     this.list.addEventListener('scroll', () => {
@@ -47,7 +42,7 @@ class SessionView {
     });
     this.root = h(
       'div',
-      { class: 'cc-session', 'data-session': this.id, 'data-way': 'starting' },
+      { class: 'cc-session', 'data-session': this.id },
       h(
         'div',
         { class: 'cc-head' },
@@ -66,12 +61,6 @@ class SessionView {
     if (!this.prompt) {
       this.root.append(this._composer());
     }
-    el.replaceChildren(this.root);
-    const snapshot = this.model.get('snapshot');
-    if (snapshot) {
-      this.list.append(h('div', { class: 'cc-snapshot' }, markdown(snapshot)));
-    }
-    this.show = hideSnapshot(this.model.get('view_id'));
   }
 
   _composer() {
@@ -104,14 +93,8 @@ class SessionView {
     return h('div', { class: 'cc-composer' }, text, h('button', { onclick: send }, 'Send'));
   }
 
-  _way(way) {
-    this.root.dataset.way = way;
-    const words = {
-      lost: 'The Jupyter server is away. Trying again …',
-      static: 'Neither the server nor the kernel answers: this is how it stood when it was saved.'
-    }[way];
-    this.banner.hidden = !words;
-    this.banner.textContent = words ?? '';
+  _way(way, why) {
+    super._way(way, why);
     this.root
       .querySelectorAll('.cc-composer > *')
       .forEach(node => (node.disabled = way === 'static'));
@@ -122,8 +105,7 @@ class SessionView {
       frame.events.forEach(event => this.fold.apply(event).forEach(entry => this._changed(entry)));
       this._soon();
     } else if (frame.type === 'session_removed' && frame.id === this.id) {
-      this.banner.hidden = false;
-      this.banner.textContent = 'The session was removed.';
+      this._say('The session was removed.');
     }
   }
 
@@ -137,24 +119,7 @@ class SessionView {
     }
   }
 
-  /** Draw at most once a frame. */
-  _soon() {
-    if (!this.drawing) {
-      this.drawing = true;
-      // a page in the background gets no frames
-      const draw = () => {
-        if (this.drawing) {
-          this.drawing = false;
-          this._draw();
-        }
-      };
-      requestAnimationFrame(draw);
-      setTimeout(draw, 250);
-    }
-  }
-
   _draw() {
-    this.list.querySelector('.cc-snapshot')?.remove();
     for (const entry of this.dirty) {
       const node = this._entry(entry);
       const before = this.nodes.get(entry);
@@ -176,19 +141,18 @@ class SessionView {
     this.tail.replaceChildren(
       ...waiting.map(text => h('div', {}, '⏳ ', safe(text).slice(0, 200)))
     );
-    this._facts();
     if (this.followTail) {
       this.list.scrollTop = this.list.scrollHeight;
     }
   }
 
-  _facts() {
+  _tick() {
     const { fold } = this;
     const status = fold.status;
     this.dot.dataset.status = status;
     this.root.dataset.status = status;
     this.word.textContent = status === 'waiting' ? 'needs you' : status;
-    this.stop.hidden = !fold.turn || this.root.dataset.way === 'static';
+    this.stop.hidden = !fold.turn || this.way === 'static';
     const now = fold.turn ? Math.max(0, Date.now() / 1000 - fold.turn.since) : 0;
     const parts = [
       fold.turn || fold.worked ? duration(fold.turn && this.prompt ? now : fold.worked + now) : '',
@@ -301,17 +265,6 @@ class SessionView {
       throw error;
     }
   }
-
-  close() {
-    clearInterval(this.clock);
-    this.feed.close();
-    this.show();
-  }
 }
 
-export default {
-  render({ model, el }) {
-    const view = new SessionView(model, el);
-    return () => view.close();
-  }
-};
+export default widget(SessionView);
