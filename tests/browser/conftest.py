@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.fixtures.live import Api
 from tests.fixtures.server import JupyterServer
 
-from .driving import chromium, open_lab, running_lab
+from .driving import chromium, running_lab, window
+from .far import Far, far_lab
+
+SMI = "#!/bin/sh\necho 'NVIDIA H100, 40960, 81920, 97'\necho 'NVIDIA H100, 0, 81920, 0'\n"
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +42,24 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
+    """A machine with GPUs behind sshd, and a Lab where JupyterHub's proxy would put it."""
+    directory = tmp_path_factory.mktemp("far")
+    programs = directory / "programs"
+    programs.mkdir()
+    (programs / "nvidia-smi").write_text(SMI)
+    (programs / "nvidia-smi").chmod(0o755)
+    path = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    with far_lab(directory, path, prefix="/user/ann") as far:
+        yield far
+
+
+@pytest.fixture(scope="module")
+def api(far: Far) -> Api:
+    return Api(far.server, "shell")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # closed with the module: Playwright's loop runs in this thread, where async tests want theirs
@@ -53,10 +76,5 @@ def problems() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, lab: JupyterServer, problems: list[str]) -> Iterator[Page]:
     """A fresh page of Lab with the panel open."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    open_lab(page, lab)
-    yield page
-    context.close()
-    assert not problems
+    with window(browser, lab, problems) as page:
+        yield page

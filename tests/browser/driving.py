@@ -14,6 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from tests.fixtures.live import Talk, until
 from tests.fixtures.server import JupyterServer
 
 BUNDLE = Path(__file__).parents[2] / "codecast_jupyter" / "labextension"
@@ -73,6 +74,24 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def window(
+    browser: Browser, lab: JupyterServer, problems: list[str], before: str = ""
+) -> Iterator[Page]:
+    """A fresh page of Lab with the panel open; what is in `problems` at its end fails.
+
+    These are errors of the page that nobody caught. `before` is a script that runs before its own.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_init_script(before)
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(f"{error}\n{error.stack}"))
+    open_lab(page, lab)
+    yield page
+    context.close()
+    assert not problems
+
+
 def open_lab(page: Page, lab: JupyterServer, reset: bool = True) -> None:
     """Load Lab, in a new workspace or as it was left, and open the panel."""
     page.set_default_timeout(PATIENCE)
@@ -98,6 +117,21 @@ def start(page: Page, directory: Path, prompt: str = "", mode: str = "ask") -> L
     return page.locator(".jp-Codecast-session:visible")
 
 
+def open_session(page: Page, talk: Talk) -> Locator:
+    """Its view in the main area, with all that was said."""
+    run(page, "codecast:open-session", id=talk.id)
+    view = page.locator(".jp-Codecast-session:visible")
+    expect(view.locator('.jp-Codecast-view[data-loaded="true"]')).to_be_visible()
+    return view
+
+
+def wait_for_layout(page: Page, words: str) -> None:
+    """Until Lab has saved what is open, which it does at its leisure."""
+    base = "jupyterapp.serviceManager.serverSettings.baseUrl"
+    ask = f"() => fetch({base} + 'lab/api/workspaces/default').then(a => a.text())"
+    until(lambda: words in page.evaluate(ask), "the layout is saved", every=0.2)
+
+
 def run(page: Page, command: str, **arguments: object) -> None:
     """A command of Lab, as the palette would run it; it may wait for the person."""
     page.evaluate(
@@ -118,9 +152,29 @@ def serious(page: Page, where: str) -> list[str]:
     return [str(one) for one in found if one["impact"] in ("serious", "critical")]
 
 
+def composer(view: Locator) -> Locator:
+    """Where prompts are written."""
+    return view.get_by_label("Prompt", exact=True)
+
+
+def said(view: Locator) -> Locator:
+    """The last words of the agent."""
+    return view.locator(".jp-Codecast-message").last
+
+
+def idle(view: Locator) -> None:
+    """Nothing runs any more."""
+    expect(view.locator(".jp-Codecast-status")).to_have_text("idle")
+
+
+def script(*lines: str) -> str:
+    """A prompt that tells the scripted model what to do."""
+    return "\n".join(lines)
+
+
 def send(view: Locator, words: str) -> None:
     """Write a prompt and press Enter."""
-    composer = view.get_by_label("Prompt")
-    composer.fill(words)
-    composer.press("Enter")
-    expect(composer).to_have_value("")
+    field = composer(view)
+    field.fill(words)
+    field.press("Enter")
+    expect(field).to_have_value("")

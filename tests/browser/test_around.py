@@ -1,13 +1,12 @@
 """What stands around sessions in Lab: machines, starting, notices, search, terminal, files, export.
 
-One page lives through it as a person would, with the real Claude Code on a machine behind sshd:
-each test is a chapter.
+One page lives through it as a person would, with the real Claude Code on a machine behind sshd,
+and the server where JupyterHub's proxy would put it: each test is a chapter.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,11 +20,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.fixtures.live import Api, Talk, until
 from tests.fixtures.server import free_port
 
-from .driving import open_lab, run, running_lab, serious, start
-from .far import Far, far_lab
+from .driving import run, serious, wait_for_layout, window
+from .far import Far
 
 MODULE = "def mean(values):\n    return sum(values) / len(values)\n"
-SMI = "#!/bin/sh\necho 'NVIDIA H100, 40960, 81920, 97'\necho 'NVIDIA H100, 0, 81920, 0'\n"
 # what the browser would show, and a page that nobody looks at when a test says so
 SPY = """
 window.told = [];
@@ -38,17 +36,6 @@ window.away = false;
 const hasFocus = document.hasFocus.bind(document);
 document.hasFocus = () => !window.away && hasFocus();
 """
-
-
-@pytest.fixture(scope="module")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
-    directory = tmp_path_factory.mktemp("around")
-    programs = directory / "programs"
-    programs.mkdir()
-    (programs / "nvidia-smi").write_text(SMI)
-    (programs / "nvidia-smi").chmod(0o755)
-    with far_lab(directory, environment={"PATH": f"{programs}:{os.environ['PATH']}"}) as far:
-        yield far
 
 
 @pytest.fixture(scope="module")
@@ -65,21 +52,9 @@ def work(far: Far) -> Path:
 
 @pytest.fixture(scope="module")
 def shown(browser: Browser, far: Far) -> Iterator[Page]:
-    """One page for all chapters; nothing of it may go wrong unseen."""
-    problems: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.add_init_script(SPY)
-    page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(f"{error}\n{error.stack}"))
-    open_lab(page, far.server)
-    yield page
-    context.close()
-    assert not problems
-
-
-@pytest.fixture(scope="module")
-def api(far: Far) -> Api:
-    return Api(far.server, "shell")
+    """One page for all chapters."""
+    with window(browser, far.server, [], SPY) as page:
+        yield page
 
 
 def session_of(api: Api, name: str) -> Talk:
@@ -131,6 +106,7 @@ def test_machine_is_added_and_the_doctor_tells_what_ails_it(shown: Page, api: Ap
 def test_session_is_started_in_a_directory_that_was_looked_for(
     shown: Page, work: Path, api: Api
 ) -> None:
+    shown.set_viewport_size({"width": 390, "height": 800})  # a phone's
     shown.keyboard.press("Alt+Shift+N")
     form = shown.locator("form.jp-Codecast-start")
     form.locator('select[name="machine"]').select_option("gpu")
@@ -145,6 +121,7 @@ def test_session_is_started_in_a_directory_that_was_looked_for(
     assert not serious(shown, ".jp-Codecast-startDialog")
     form.get_by_role("button", name="Start", exact=True).click()
     form.wait_for(state="detached")
+    shown.set_viewport_size({"width": 1280, "height": 800})
     view = shown.locator(".jp-Codecast-session:visible")
     expect(view.locator(".jp-Codecast-message").last).to_contain_text("The barometer is falling.")
     row = machine(shown, "gpu").locator(".jp-Codecast-row").first
@@ -193,8 +170,7 @@ def test_who_looks_elsewhere_is_told_once_and_gets_there_by_the_status_bar(
 
 def test_search_goes_to_where_it_was_said(shown: Page, api: Api) -> None:
     talk = session_of(api, "station")
-    for number in range(5):
-        talk.ask("say: " + f"Line {number} of a long report. " * 25)
+    talk.ask("say: " + "".join(rf"Line {line}.\n\n" for line in range(60)))  # many a screen
     shown.keyboard.press("Alt+Shift+F")
     box = shown.locator(".jp-Codecast-searchBox")
     box.locator("input").press_sequentially("barometer falling")
@@ -310,36 +286,6 @@ def test_conversation_of_nobody_is_adopted_with_what_was_said(
     Talk(api, adopted["id"]).destroy()
 
 
-def test_all_of_it_works_behind_a_proxys_prefix(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    directory = tmp_path_factory.mktemp("prefixed")
-    project = directory / "project"
-    project.mkdir()
-    (project / "notes.md").write_text("# Notes of the day\n")
-    problems: list[str] = []
-    with running_lab(directory, prefix="/user/ann") as server:
-        Api(server).get("/machines/local/clis")  # a busy computer takes its time for that
-        context = browser.new_context(viewport={"width": 390, "height": 800})
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(f"{error}\n{error.stack}"))
-        open_lab(page, server)
-        assert "/user/ann/lab" in page.url
-        view = start(page, project, "read notes.md")
-        expect(view.locator(".jp-Codecast-message").last).to_contain_text("lines")
-        session = Api(server).get("/sessions")[0]["id"]
-        page.set_viewport_size({"width": 1280, "height": 800})
-        run(page, "codecast:open-file", session=session, path=str(project / "notes.md"))
-        expect(page.locator(".jp-FileEditor:visible")).to_contain_text("Notes of the day")
-        run(page, "codecast:open-terminal", id=session)
-        until(lambda: "project" in on_screen(page), "the shell asks")
-        page.keyboard.type("touch by-hand\n", delay=10)
-        until((project / "by-hand").exists, "the shell has run it")
-        context.close()
-    shutil.rmtree(project)
-    assert not problems
-
-
 def on_screen(page: Page) -> str:
     """What the terminal in front shows; it is drawn as a picture."""
     text: str = page.evaluate(
@@ -350,9 +296,3 @@ def on_screen(page: Page) -> str:
         }"""
     )
     return text
-
-
-def wait_for_layout(page: Page, words: str) -> None:
-    """Until Lab has saved what is open, which it does at its leisure."""
-    script = "() => fetch(location.origin + '/lab/api/workspaces/default').then(a => a.text())"
-    until(lambda: words in page.evaluate(script), "the layout is saved", every=0.2)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from tests.fixtures.server import JupyterServer
 
-from .driving import call, open_lab, send, start
+from .driving import call, open_lab, send, start, wait_for_layout
 
 
 def test_permission_granted_by_mouse_changes_the_file(page: Page, project: Path) -> None:
@@ -53,33 +52,9 @@ def test_reload_keeps_the_view_and_the_open_request(
     words = "I will write hello.txt."
     expect(view.locator(".jp-Codecast-message").last).to_have_text(words)
     session = call(lab, "sessions")[0]["id"]
-    wait_for_layout(page, session)
+    wait_for_layout(page, f"codecast:{session}")
     open_lab(page, lab, reset=False)
     expect(view.locator(".jp-Codecast-message").last).to_have_text(words)
     view.locator('.jp-Codecast-card [data-kind="allow_once"]').click()
     expect(view.locator(".jp-Codecast-message").last).to_contain_text("is written")
     assert (project / "hello.txt").read_text() == "kept\n"
-
-
-def test_view_goes_on_when_the_server_was_killed_and_came_back(
-    page: Page, project: Path, lab: JupyterServer, problems: list[str]
-) -> None:
-    view = start(page, project, "slow 8")
-    message = view.locator(".jp-Codecast-message").last
-    expect(message).to_contain_text("2")
-    lab.kill()
-    expect(view.locator(".jp-Codecast-banner")).to_be_visible()
-    lab.start()
-    expect(message).to_contain_text("done.")
-    assert message.inner_text().split() == [*map(str, range(1, 33)), "done."]
-    # JupyterLab's own polling, while nobody answers it
-    problems[:] = [problem for problem in problems if problem != "Failed to fetch"]
-
-
-def wait_for_layout(page: Page, session: str) -> None:
-    """Until Lab has saved that the session is open, which it does at its leisure."""
-    deadline = time.monotonic() + 30
-    script = "() => fetch(location.origin + '/lab/api/workspaces/default').then(a => a.text())"
-    while f"codecast:{session}" not in page.evaluate(script):
-        assert time.monotonic() < deadline, "the layout was not saved"
-        page.wait_for_timeout(200)
