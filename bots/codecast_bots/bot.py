@@ -74,7 +74,7 @@ class Bot:
         own = settings.platforms[adapter.name]
         audit = store.directory / "audit.jsonl"
         self.access = Access(own, store, settings.step_up, audit)
-        self.paces = Paces()
+        self.paces = Paces(store, adapter.name)
         self.conversations: dict[Place, Conversation] = {}
         self.problem = ""  # why it does not work now
         self.ready = asyncio.Event()
@@ -114,14 +114,14 @@ class Bot:
     async def _serve(self) -> None:
         await self.adapter.start()
         self.problem = ""
-        account = self.adapter.account
-        for route in self.store.routes(self.adapter.name, account):
+        mine = self.adapter.name, self.adapter.account
+        for route in self.store.routes(*mine):
             work = self._take_up(route.place, route.session, route.style)
             self._taking[route.place] = self.spawn(work)
-        for place in self.store.reply_places(self.adapter.name, account):
+        for place in self.store.reply_places(*mine):
             self.outbox(place)
         self.spawn(self._publish())
-        self.adapter.catch_up(self.store.seen(self.adapter.name, account))
+        self.adapter.catch_up({**dict.fromkeys(self._taking, ""), **self.store.seen(*mine)})
         for event, begun in self.store.pending(self.adapter.name):
             self.spawn(self._handle(event_from(event), begun))
         self.ready.set()

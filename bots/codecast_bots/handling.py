@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
 AT_ONCE = 0.7  # seconds in which a command answers, or is acknowledged
+SEND = 1.0  # more of them, until that stands in the chat: output waits for it
 OFFERS = 8  # files with a button after a turn
 
 
@@ -171,6 +172,7 @@ class Handling:
             await self.prompt(event, here, typed.text)
             return
         bot.store.begun(event.id)
+        bot.outbox(event.place).expect(AT_ONCE + SEND)
         try:
             if typed.own:
                 await self._own(event, here, typed)

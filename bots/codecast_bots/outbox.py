@@ -55,7 +55,7 @@ class Outbox:
         self.adapter = adapter
         self.store = store
         self.limits = adapter.limits(place)
-        self._pace: Pace = paces.of(self.limits.budget, self.limits.gap, self.limits.burst)
+        self._pace: Pace = paces.of(self.limits)
         self._lost = lost
         self._wanted: list[Desired] = []
         self._told = False  # what is wanted; before that nothing is deleted
@@ -97,6 +97,10 @@ class Outbox:
         if all(known != key for known, _ in self._replies):
             self._replies.append((key, reply))
         self._replying.set()
+
+    def expect(self, seconds: float) -> None:
+        """A reply comes soon: for so long at most, nothing else goes out before it."""
+        self._pace.hold(seconds)
 
     def ref(self, key: str) -> str:
         """The id of the message of that key; empty where there is none."""
@@ -264,7 +268,12 @@ class Outbox:
         """The id of the message, made now or found: it may be there from the last try."""
         if sent is not None and sent.state.startswith(SENDING) and not self.limits.unique:
             mark, known = sent.state[len(SENDING) :], self.store.refs(self.place)
-            found = await self.adapter.recover(self.place, out, self._unique(key), mark, known)
+            begun = asyncio.get_running_loop().time()
+            try:
+                found = await self.adapter.recover(self.place, out, self._unique(key), mark, known)
+            finally:
+                spent = asyncio.get_running_loop().time() - begun
+                self._pace.count(int(spent / self.limits.gap) + 1)
             if found is not None:
                 return found.id
         self._put(Sent(key, block, "", digest, SENDING + self.adapter.mark(self.place), 0))
@@ -372,6 +381,7 @@ class Outbox:
                 return True
             finally:
                 self._pace.done(held)
+            self._pace.release()
             self._put(Sent(name, "", ref, "", "sent", 0))
         self._replies.pop(0)
         self.store.remove_reply(self.place, key)

@@ -220,7 +220,8 @@ class Limits:
     """Of one place. Sizes of text in what `size` counts, of files in bytes, times in seconds.
 
     `budget` names what shares a rate: one call each `gap` seconds per budget, `burst` more at
-    once for what a person waits for. `size(body)` never underestimates what the platform counts,
+    once for what a person waits for, and never more than `most` (0: any number) in `within`
+    seconds, whatever they are for. `size(body)` never underestimates what the platform counts,
     and only grows when words are added.
     """
 
@@ -229,6 +230,8 @@ class Limits:
     budget: str
     gap: float
     burst: int = 2
+    most: int = 0
+    within: float = 0.0
     buttons: int = 100  # controls of a message
     label: int = 60  # characters of a button
     file_up: int = 50 << 20
@@ -339,7 +342,8 @@ class Adapter(Protocol):
         self, place: Place, out: Outgoing, key: str, mark: str, known: Collection[str]
     ) -> MessageRef | None:
         """After Unavailable(maybe_sent), perhaps in another process: the message if it was made,
-        else None. `known` are the ids of other messages of ours in the chat."""
+        else None. `known` are the ids of other messages of ours in the chat. Its calls are a
+        `Limits.gap` apart."""
 
     async def working(self, place: Place, on: bool) -> None:
         """Typing, or what stands for it; the adapter repeats it until it is told off."""

@@ -47,7 +47,8 @@ from .lark_people import People
 
 log = logging.getLogger(__name__)
 TEXT = 12_000  # of `size`; a card takes 30 KB
-GAP = 0.3  # seconds; 5 a second are taken in a chat, of all bots together
+GAP = 0.3  # seconds
+MOST = (5, 1.1)  # messages in so many seconds that are taken in a chat, of all bots together
 FILE_UP, PICTURE_UP, FILE_DOWN = 30 << 20, 10 << 20, 100 << 20
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 WORKING = "OnIt"  # a reaction
@@ -161,6 +162,8 @@ class LarkAdapter:
             size=size,
             budget=place.chat,
             gap=GAP,
+            most=MOST[0],
+            within=MOST[1],
             file_up=FILE_UP,
             file_down=FILE_DOWN,
             threads=place.kind == "group",

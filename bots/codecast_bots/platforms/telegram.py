@@ -77,7 +77,8 @@ from .telegram_objects import (
 log = logging.getLogger(__name__)
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # else times come with a warning each
 POLL = 25  # seconds a poll waits
-PRIVATE_GAP, GROUP_GAP = 1.1, 3.1  # seconds between calls: measured, more are refused
+PRIVATE_GAP, GROUP_GAP = 1.1, 3.2  # seconds between calls: measured, more are refused
+PRIVATE_MOST, GROUP_MOST = (8, 6.5), (20, 61.0)  # calls in so many seconds, the quick ones too
 UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 ALBUM = 0.8  # seconds in which the rest of an album comes
 CONFLICTS = 3  # in a row, until another poller is believed in
@@ -340,11 +341,14 @@ class TelegramAdapter:
         private = place.kind == "private"
         topics = bool(self._me is not None and self._me.has_topics_enabled)
         own = self.settings.url != ""  # an own server takes and gives 2 GB
+        most, within = PRIVATE_MOST if private else GROUP_MOST
         return Limits(
             text=4096,
             size=telegram_size,
             budget=place.chat,
             gap=PRIVATE_GAP if private else GROUP_GAP,
+            most=most,
+            within=within,
             file_up=50 << 20,
             file_down=(2000 if own else 20) << 20,
             threads=topics if private else place.chat in self._forums,
@@ -355,7 +359,7 @@ class TelegramAdapter:
         chat = self._chats.setdefault(place.chat, ChatLock())
         async with chat.sending(), translated(self._moved, place):
             message, captioned = await self._send(place, out)
-        chat.sent = {*sorted(chat.sent)[-200:], str(message.message_id)}
+            chat.sent = {*sorted(chat.sent)[-200:], str(message.message_id)}
         self._saw(place.chat, message.message_id)
         return MessageRef(place, f"{message.message_id}{CAPTIONED if captioned else ''}")
 
@@ -478,14 +482,18 @@ class TelegramAdapter:
         if not mark or out.files:
             return None
         taken = {id.removesuffix(CAPTIONED) for id in known}
-        chat = self._chats.setdefault(place.chat, ChatLock())
-        misses = 0
-        async with chat.alone():
-            for id in range(int(mark) + 1, int(mark) + 1 + PROBES):
-                if misses == MISSES:
-                    break
+        chat, gap = self._chats.setdefault(place.chat, ChatLock()), self.limits(place).gap
+        misses, probed = 0, False
+        for id in range(int(mark) + 1, int(mark) + 1 + PROBES):
+            if misses == MISSES:
+                break
+            if probed:
+                await asyncio.sleep(gap)
+                probed = False
+            async with chat.alone():  # what is sent meanwhile is known when it is left
                 if str(id) in taken or str(id) in chat.sent:
                     continue
+                probed = True
                 try:
                     async with translated(self._moved, place):
                         await self._edit(int(place.chat), str(id), out)
@@ -496,8 +504,8 @@ class TelegramAdapter:
                     continue
                 except Rejected:
                     continue
-                self._saw(place.chat, id)
-                return MessageRef(place, str(id))
+            self._saw(place.chat, id)
+            return MessageRef(place, str(id))
         return None
 
     async def working(self, place: Place, on: bool) -> None:

@@ -1,0 +1,296 @@
+"""Discord, by discord.py's gateway and its keeper of rates.
+
+Sessions have threads; presses and lists carry all they mean in their ids, so they work after a
+restart; a message has a nonce, by which it is made once within minutes, and is looked for in the
+channel's history after that. Discord repeats nothing of what was said while nobody listened: after
+a lost session, and after a restart, it is read from the history behind the last message known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..settings import PlatformSettings
+from .contract import (
+    Check,
+    Event,
+    FileIn,
+    Gone,
+    Health,
+    Limits,
+    MenuCommand,
+    MessageRef,
+    Outgoing,
+    Place,
+    PlatformError,
+    TooBig,
+)
+from .discord_check import checks
+from .discord_commands import menu, same
+from .discord_gateway import Gateway
+from .discord_http import ARCHIVED, Refused, Rest, download
+from .discord_inbox import Inbox
+from .discord_markdown import size
+from .discord_objects import FORUMS, NO_EMBEDS, SILENT, payload
+from .discord_places import Places
+from .discord_recovery import find
+from .discord_threads import Threads
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+TEXT = 2000
+GAP = 1.1  # seconds between calls in a channel: measured, more would have to wait
+FILE_UP, FILE_DOWN = 10 << 20, 500 << 20
+TOGETHER = 25 << 20  # bytes of files in one message
+MOST_FILES = 10
+TYPING = 8.0  # seconds; it is shown for ten
+
+
+def make(settings: PlatformSettings) -> DiscordAdapter:
+    return DiscordAdapter(settings)
+
+
+class DiscordAdapter:
+    name = "discord"
+
+    def __init__(self, settings: PlatformSettings) -> None:
+        self.settings = settings
+        self.account = ""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._working: dict[Place, asyncio.Task[None]] = {}
+        self._sent: set[str] = set()  # ids, of this process
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self._gateway = Gateway(self._hear)
+        self._rest = Rest(self._gateway)
+        self._places = Places(self._gateway, self._rest)
+        self._threads = Threads(self._rest, self._spawn)
+        self._inbox = Inbox(self._gateway, self._rest, self._places, self._threads, self._spawn)
+
+    # -- its life
+
+    async def start(self) -> None:
+        self._set_up()
+        try:
+            await self._gateway.open(self.settings.secret, self.settings.url)
+        except BaseException:
+            await self._gateway.shut()
+            raise
+        self.account = self._gateway.own
+        self._gateway.ended = self._inbox.end
+
+    async def stop(self) -> None:
+        tasks = [*self._working.values(), *self._tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._working.clear()
+        await self._gateway.shut()
+
+    def health(self) -> Health:
+        return Health(self._gateway.connected, self._gateway.heard, self._gateway.error)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of Discord's failed", exc_info=task.exception())
+
+    # -- in
+
+    def _hear(self, kind: str, data: Json) -> None:
+        self._inbox.hear(kind, data)
+
+    def catch_up(self, seen: Mapping[Place, str]) -> None:
+        self._inbox.catch_up(seen)
+
+    def events(self) -> AsyncIterator[Event]:
+        return self._inbox.events()
+
+    # -- out
+
+    def limits(self, place: Place) -> Limits:
+        return Limits(
+            text=TEXT,
+            size=size,
+            budget=place.thread or place.chat,
+            gap=GAP,
+            buttons=25,
+            label=80,
+            file_up=self._places.file_limit(place, FILE_UP),
+            file_down=FILE_DOWN,
+            threads=place.kind == "group" and place.thread is None,
+        )
+
+    async def send(self, place: Place, out: Outgoing, key: str) -> MessageRef:
+        body = payload(out)
+        if len(body["content"]) > TEXT:
+            raise TooBig(f"{len(body['content'])} characters, of {TEXT}")
+        most = self.limits(place).file_up
+        for file in out.files:
+            if file.path.stat().st_size > most:
+                raise TooBig(f"{file.name} has {file.path.stat().st_size} bytes, of {most}")
+        groups = _together(out.files)
+        more: Json = {
+            "nonce": key[:25],
+            "enforce_nonce": True,
+            "flags": NO_EMBEDS | (0 if out.notify else SILENT),
+        }
+        if out.reply_to:
+            more["message_reference"] = {
+                "message_id": out.reply_to,
+                "channel_id": place.thread or place.chat,
+                "fail_if_not_exists": False,
+            }
+        made = await self._post(place, {**body, **more}, groups[0])
+        ref = MessageRef(place, str(made["id"]))
+        self._sent.add(ref.id)
+        if str(made.get("content") or "") != body["content"]:
+            await self.edit(ref, out)  # it was made before, by a call of which nobody knew
+        for number, group in enumerate(groups[1:], 1):
+            nonce = f"{key[:22]}-{number}"
+            await self._post(place, {**more, "content": "", "nonce": nonce}, group)
+        return ref
+
+    async def _post(self, place: Place, body: Json, files: Sequence[Any]) -> Json:
+        made = await self._rest.call(
+            "POST", "/channels/{channel_id}/messages", body, files=files,
+            channel_id=place.thread or place.chat,
+        )  # fmt: skip
+        return dict(made)
+
+    async def edit(self, ref: MessageRef, out: Outgoing) -> None:
+        await self._awake(ref.place, self._edit(ref, out), lambda: self._edit(ref, out))
+
+    async def _edit(self, ref: MessageRef, out: Outgoing) -> None:
+        body = payload(out)
+        if len(body["content"]) > TEXT:
+            raise TooBig(f"{len(body['content'])} characters, of {TEXT}")
+        await self._rest.call(
+            "PATCH", "/channels/{channel_id}/messages/{message_id}", body,
+            channel_id=ref.place.thread or ref.place.chat, message_id=ref.id,
+        )  # fmt: skip
+
+    async def _awake(self, place: Place, work: Coroutine[Any, Any, None], again: Any) -> None:
+        """A thread that sleeps takes new messages, but no changes: it is woken."""
+        try:
+            await work
+        except Refused as error:
+            if error.code != ARCHIVED or place.thread is None:
+                raise
+            await self._threads.change(place.thread, {"archived": False})
+            await again()
+
+    async def delete(self, ref: MessageRef) -> None:
+        async def remove() -> None:
+            await self._rest.call(
+                "DELETE", "/channels/{channel_id}/messages/{message_id}",
+                channel_id=ref.place.thread or ref.place.chat, message_id=ref.id,
+            )  # fmt: skip
+
+        with contextlib.suppress(Gone):
+            await self._awake(ref.place, remove(), remove)
+
+    async def draft(self, place: Place, out: Outgoing, key: str) -> bool:
+        return False
+
+    def mark(self, place: Place) -> str:
+        return self._inbox.mark(place)
+
+    async def recover(
+        self, place: Place, out: Outgoing, key: str, mark: str, known: Collection[str]
+    ) -> MessageRef | None:
+        taken = {*known, *self._sent}
+        id, content = await find(self._rest, place, out, mark, self.account, taken)
+        if not id:
+            return None
+        ref = MessageRef(place, id)
+        self._sent.add(id)
+        if content != payload(out)["content"]:
+            await self.edit(ref, out)
+        return ref
+
+    async def working(self, place: Place, on: bool) -> None:
+        task = self._working.pop(place, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        if on:
+            self._working[place] = asyncio.create_task(self._type(place))
+
+    async def _type(self, place: Place) -> None:
+        while True:
+            with contextlib.suppress(PlatformError):
+                await self._rest.call(
+                    "POST", "/channels/{channel_id}/typing", channel_id=place.thread or place.chat
+                )
+            await asyncio.sleep(TYPING)
+
+    # -- threads, files, the menu
+
+    async def open_thread(self, place: Place, title: str, on: str | None) -> Place:
+        forum = await self._places.type_of(place.chat) in FORUMS
+        thread = await self._threads.open(place, title, on, forum)
+        made = Place(self.name, self.account, place.chat, thread, place.kind)
+        self._places.remember(made)
+        self._inbox.watch(made, thread)
+        return made
+
+    async def rename_thread(self, place: Place, title: str, before: str = "") -> None:
+        if place.thread:
+            self._threads.rename(place.thread, title, before)
+
+    async def close_thread(self, place: Place) -> None:
+        if place.thread:
+            with contextlib.suppress(PlatformError):
+                await self._threads.change(place.thread, {"archived": True})
+
+    async def fetch(self, file: FileIn, to: Path, limit: int) -> None:
+        channel, message, id = file.id.split("/")
+        found = await self._rest.call(
+            "GET", "/channels/{channel_id}/messages/{message_id}",
+            channel_id=channel, message_id=message,
+        )  # fmt: skip
+        for each in found.get("attachments") or []:
+            if str(each["id"]) == id:
+                if int(each.get("size") or 0) > limit:
+                    raise TooBig(f"it has {each['size']} bytes, of {limit} allowed")
+                await download(str(each["url"]), to, limit)
+                return
+        raise Gone("the file is not at its message any more")
+
+    async def publish_commands(self, commands: Sequence[MenuCommand]) -> None:
+        self._inbox.presses.commands = {command.name: command for command in commands}
+        path, wanted = "/applications/{application_id}/commands", menu(commands)
+        app = self._gateway.application_id
+        if not same(await self._rest.call("GET", path, application_id=app), wanted):
+            await self._rest.call("PUT", path, wanted, application_id=app)
+
+    async def check(self) -> list[Check]:
+        return await checks(self.settings)
+
+
+def _together(files: Sequence[Any]) -> list[list[Any]]:
+    """The files of each message; at least one message."""
+    groups: list[list[Any]] = [[]]
+    taken = 0
+    for file in files:
+        length = file.path.stat().st_size
+        if len(groups[-1]) == MOST_FILES or (groups[-1] and taken + length > TOGETHER):
+            groups.append([])
+            taken = 0
+        groups[-1].append(file)
+        taken += length
+    return groups

@@ -1,0 +1,218 @@
+"""Interactions: slash commands, presses, lists, modals, completion.
+
+Each is acknowledged within a second or two, whatever else goes on: a command is repeated in the
+chat as a line (replies and a thread hang on it), a press is taken silently or with words for who
+pressed alone. One that Discord gave up meanwhile was told to its person as failed: a command is
+not done then, a press is, since it can only count once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .contract import (
+    ANSWER_WITHIN,
+    ActionIn,
+    Complete,
+    Event,
+    MenuCommand,
+    Person,
+    Place,
+    PlatformError,
+    TextIn,
+)
+from .discord_commands import Chosen, choices, chosen, line
+from .discord_http import Rest, TooLate
+from .discord_markdown import escaped
+from .discord_objects import (
+    ASK,
+    EPHEMERAL,
+    NO_EMBEDS,
+    NOBODY,
+    PICK,
+    modal,
+    moment,
+    submitted,
+    who_of,
+)
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+COMMAND, COMPONENT, COMPLETION, MODAL = 2, 3, 4, 5  # types of interactions
+MESSAGE, TAKEN, CHOICES, OPEN_MODAL = 4, 6, 8, 9  # types of answers
+COMPLETE_WITHIN = 2.3  # seconds
+
+
+async def answer(rest: Rest, interaction: Json, kind: int, data: Json | None = None) -> Json:
+    """Raises PlatformError; TooLate when it is over."""
+    body: Json = {"type": kind}
+    if data is not None:
+        body["data"] = data
+    found = await rest.call(
+        "POST", "/interactions/{webhook_id}/{webhook_token}/callback", body,
+        query={"with_response": "true"},
+        webhook_id=interaction["id"], webhook_token=interaction["token"],
+    )  # fmt: skip
+    return found if isinstance(found, dict) else {}
+
+
+class PressAnswer:
+    """Acknowledges a press once: with words from the core, or without in time."""
+
+    def __init__(self, rest: Rest, interaction: Json) -> None:
+        self._rest, self._interaction = rest, interaction
+        self._done = False
+
+    async def __call__(self, words: str, passing: bool = False) -> None:
+        if self._done:
+            return
+        self._done = True
+        quiet = passing or not words
+        data = {"content": escaped(words)[:2000], "flags": EPHEMERAL, "allowed_mentions": NOBODY}
+        try:
+            await answer(self._rest, self._interaction, TAKEN if quiet else MESSAGE,
+                         None if quiet else data)  # fmt: skip
+        except PlatformError as error:
+            log.info("a press could not be acknowledged: %s", error)
+
+    async def in_time(self) -> None:
+        await asyncio.sleep(ANSWER_WITHIN)
+        await self("")
+
+
+class Presses:
+    """`deliver` hands events on, `spawn` runs what must not wait."""
+
+    def __init__(
+        self,
+        rest: Rest,
+        account: str,
+        deliver: Callable[[Event], None],
+        spawn: Callable[[Coroutine[Any, Any, Any]], Any],
+    ) -> None:
+        self._rest = rest
+        self._account = account
+        self._deliver = deliver
+        self._spawn = spawn
+        self.commands: dict[str, MenuCommand] = {}
+
+    def take(self, interaction: Json, place: Place) -> None:
+        kind = interaction["type"]
+        if kind == COMMAND:
+            self._spawn(self._command(interaction, place))
+        elif kind == COMPLETION:
+            self._spawn(self._complete(interaction, place))
+        elif kind in (COMPONENT, MODAL):
+            self._press(interaction, place)
+
+    def _id(self, interaction: Json) -> str:
+        return f"discord {self._account} {interaction['id']}"
+
+    # -- presses
+
+    def _press(self, interaction: Json, place: Place) -> None:
+        data = interaction["data"]
+        kind, _, token = str(data.get("custom_id") or "").partition(":")
+        if kind == ASK and interaction["type"] == COMPONENT:
+            self._spawn(self._ask(interaction))
+            return
+        values: tuple[str, ...] = ()
+        if kind == PICK:
+            token = token.partition(":")[0]
+            values = tuple(map(str, data.get("values") or ()))
+        done = PressAnswer(self._rest, interaction)
+        self._spawn(done.in_time())
+        self._deliver(
+            ActionIn(
+                self._id(interaction),
+                place,
+                who_of(interaction),
+                moment(interaction["id"]),
+                token,
+                str((interaction.get("message") or {}).get("id") or ""),
+                values=values,
+                text=submitted(data) if interaction["type"] == MODAL else None,
+                answer=done,
+            )
+        )
+
+    async def _ask(self, interaction: Json) -> None:
+        try:
+            await answer(self._rest, interaction, OPEN_MODAL, modal(interaction))
+        except PlatformError as error:
+            log.info("a text field could not be opened: %s", error)
+
+    # -- commands
+
+    async def _command(self, interaction: Json, place: Place) -> None:
+        given = chosen(interaction["data"])
+        command = self.commands.get(given.name)
+        words = line(command, given)
+        secret = command is not None and command.secret
+        data: Json = {"content": escaped(words)[:2000], "allowed_mentions": NOBODY}
+        data["flags"] = NO_EMBEDS
+        if secret:
+            data.update(content="Taken; nobody else saw it.", flags=EPHEMERAL)
+        try:
+            found = await answer(self._rest, interaction, MESSAGE, data)
+        except TooLate:
+            await self._too_late(place, words if not secret else f"/{given.name}")
+            return
+        except PlatformError as error:  # done without its line: it may be there all the same
+            log.warning("a command could not be acknowledged: %s", error)
+            found = {}
+        message = ((found.get("resource") or {}).get("message") or {}).get("id")
+        self._deliver(
+            TextIn(
+                self._id(interaction),
+                place,
+                who_of(interaction),
+                moment(interaction["id"]),
+                words,
+                "" if secret else str(message or ""),
+                command=True,
+            )
+        )
+
+    async def _too_late(self, place: Place, words: str) -> None:
+        body = {
+            "content": f"{escaped(words)[:1800]} came too late to be answered, and was not done:"
+            " please say it once more.",
+            "allowed_mentions": NOBODY,
+        }
+        try:
+            await self._rest.call(
+                "POST", "/channels/{channel_id}/messages", body,
+                channel_id=place.thread or place.chat,
+            )  # fmt: skip
+        except PlatformError as error:
+            log.warning("a late command could not be told: %s", error)
+
+    # -- completion
+
+    async def _complete(self, interaction: Json, place: Place) -> None:
+        given = chosen(interaction["data"])
+        command = self.commands.get(given.name)
+        found: list[Json] = []
+        if command is not None and command.complete is not None and given.focused:
+            found = await self._values(command.complete, command, who_of(interaction), place, given)
+        try:
+            await answer(self._rest, interaction, CHOICES, {"choices": found})
+        except PlatformError as error:  # the next letter asks again
+            log.debug("a completion came too late: %s", error)
+
+    async def _values(
+        self, complete: Complete, command: MenuCommand, person: Person, place: Place, given: Chosen
+    ) -> list[Json]:
+        names = {a.name.lower(): a.name for a in command.arguments}
+        values = {names.get(n, n): v for n, v in given.values.items() if n != given.focused}
+        typed = given.values.get(given.focused, "")
+        which = names.get(given.focused, given.focused)
+        try:
+            asked = complete(person, place, values, which, typed)
+            return choices(list(await asyncio.wait_for(asked, COMPLETE_WITHIN)))
+        except asyncio.TimeoutError:
+            return []

@@ -1,0 +1,52 @@
+"""Looks for a message of which nobody knows whether it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from .contract import Forbidden, Outgoing, Place
+from .discord_http import Rest
+from .discord_objects import components, content_of
+
+Json = dict[str, Any]
+LOOK = 100  # messages behind the mark
+
+
+async def find(
+    rest: Rest, place: Place, out: Outgoing, mark: str, own: str, known: Collection[str]
+) -> tuple[str, str]:
+    """Its id and what it says; empty where it was not sent. What was streamed meanwhile may have
+    made the wanted words longer than those that were sent."""
+    if not mark:
+        return "", ""
+    try:
+        found: list[Json] = await rest.call(
+            "GET", "/channels/{channel_id}/messages", query={"after": mark, "limit": LOOK},
+            channel_id=place.thread or place.chat,
+        )  # fmt: skip
+    except Forbidden:  # it may not read back; the nonce is left
+        return "", ""
+    wanted, ids = content_of(out), _ids(components(out.controls))
+    names = sorted(file.name for file in out.files)
+    for message in sorted(found, key=lambda m: int(m["id"])):
+        content = str(message.get("content") or "")
+        if str(message["author"]["id"]) != own or str(message["id"]) in known:
+            continue
+        if message.get("interaction_metadata") or message.get("interaction"):
+            continue
+        if sorted(str(a.get("filename")) for a in message.get("attachments") or []) != names:
+            continue
+        theirs = _ids(message.get("components") or [])
+        if content == wanted and (theirs == ids or out.live):
+            return str(message["id"]), content
+        if ids and theirs == ids:
+            return str(message["id"]), content
+        grew = content and not ids and not theirs and not names and wanted.startswith(content)
+        if grew:
+            return str(message["id"]), content
+    return "", ""
+
+
+def _ids(rows: list[Json]) -> list[str]:
+    return [str(part.get("custom_id")) for row in rows for part in row.get("components") or []]
