@@ -8,10 +8,8 @@ let others run (a busy computer) is nobody's fault here.
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import time
-from collections.abc import Iterator
 
 SHARE = 0.3
 BURST = 0.003  # seconds
@@ -21,11 +19,14 @@ WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
 class Allowance:
-    """True while there is time left; work is done inside `spending`."""
+    """True while there is time left; work is done inside `with allowance`."""
+
+    __slots__ = ("_before", "_left", "_since")
 
     def __init__(self) -> None:
         self._left = BURST
         self._since = time.perf_counter()
+        self._before = (0.0, 0.0, 0)
 
     def __bool__(self) -> bool:
         now = time.perf_counter()
@@ -34,18 +35,17 @@ class Allowance:
             self._since = now
         return self._left > 0
 
-    @contextlib.contextmanager
-    def spending(self) -> Iterator[None]:
-        begin, cpu, waits = time.perf_counter(), time.thread_time(), _waits()
-        try:
-            yield
-        finally:
-            passed = time.perf_counter() - begin
-            waited = _waits() > waits  # of its own will, which is the disk's
-            self._left -= passed if waited else time.thread_time() - cpu
-            if waited and passed > TOO_LONG:
-                self._left = 0.0
-                self._since = time.perf_counter() + PENALTY
+    def __enter__(self) -> None:
+        self._before = time.perf_counter(), time.thread_time(), _waits()
+
+    def __exit__(self, *_: object) -> None:
+        begin, cpu, waits = self._before
+        passed = time.perf_counter() - begin
+        waited = _waits() > waits  # of its own will, which is the disk's
+        self._left -= passed if waited else time.thread_time() - cpu
+        if waited and passed > TOO_LONG:
+            self._left = 0.0
+            self._since = time.perf_counter() + PENALTY
 
 
 def _waits() -> int:

@@ -3,7 +3,8 @@
 One transaction takes a slice of records: events, cursor, folded state, prompts and
 requests, or nothing of it. A record at or below the cursor is dropped, so blocks may
 repeat and overlap; a hole raises `Hole`, and the mirror asks again from the cursor.
-The cursor is read inside the transaction: another hub may have stored the same records.
+The cursor is read inside the transaction, or taken from memory and proven by the very
+statement that moves it: another hub may have stored the same records.
 
 Only types that the fold or a row needs are parsed; of a chunk, the JSON text is stored as
 it came, its checksum having been proven.
@@ -79,18 +80,35 @@ class Diverged(Exception):
     """The machine has another event under the number of the last one stored."""
 
 
+class Overtaken(Exception):
+    """Another hub has stored events of the session since we did."""
+
+
+class _Known(NamedTuple):
+    """A session as we left it; its cursor is the state's `seq`."""
+
+    shift: int
+    epoch: int
+    version: int
+    state: fold.State
+
+
 LIFE = frozenset({"session_state", "request_opened", "request_resolved", "request_withdrawn"})
 _NAMES: dict[bytes, str] = {}  # how an event begins -> its type
 MANY = 50  # rows of one INSERT: a third less time than one by one
 INSERT = "INSERT INTO events (session, seq, time, type, body) VALUES (?, ?, ?, ?, ?)"
 INSERT_MANY = INSERT + ", (?, ?, ?, ?, ?)" * (MANY - 1)
+MOVE = (
+    "UPDATE sessions SET cursor = ?, updated = ?, shift = ?, epoch = ?, version = ?"
+    " WHERE num = ? AND cursor = ? AND version = ?"
+)
 
 
 class Ingest:
     """The fold of every session lately written; for jobs of the store that write."""
 
     def __init__(self) -> None:
-        self._states: dict[int, tuple[int, fold.State]] = {}  # num -> (version, state)
+        self._known: dict[int, _Known] = {}  # by the session's number
 
     def take(
         self,
@@ -110,42 +128,51 @@ class Ingest:
 
         Raises Hole, Diverged, ValueError (a broken record), CodecastError("not_found").
         """
-        row = db.execute(
-            "SELECT cursor, shift, epoch, version FROM sessions WHERE num = ?", (session,)
-        ).fetchone()
-        if row is None:
-            raise CodecastError("not_found", "The session is gone.")
-        step = _Step(db, session, row, self._state(db, session, row))
-        self._states.pop(session, None)  # back only when all went well
+        step = self._step(db, session)
         try:
             step.lines(data, prove, compare, gap)
         except _Parted as parted:
             step.reset(parted.seq)
             step.lines(data[parted.offset :], False, False, "")
+        return self._stored(step)
+
+    def take_more(self, db: sqlite3.Connection, session: int, data: bytes) -> Taken:
+        """Store whole records that follow those we stored, where nothing is in doubt: without a
+        look at the database. Raises what `take` does, and Overtaken."""
+        known = self._known.pop(session, None)
+        if known is None:
+            return self.take(db, session, data)
+        step = _Step(db, session, known)
+        step.lines(data, False, False, "")
+        if not step.rows:  # repeated: then it is the database that knows
+            raise Overtaken
+        return self._stored(step)
+
+    def _stored(self, step: _Step) -> Taken:
         taken = step.store()
-        self._states[session] = (step.version, step.state)
-        while len(self._states) > 512:
-            self._states.pop(next(iter(self._states)))
+        self._known[step.session] = step.known()
+        while len(self._known) > 512:
+            self._known.pop(next(iter(self._known)))
         return taken
 
     def reset(self, db: sqlite3.Connection, session: int, last: int) -> Taken:
         """The machine's journal ends at `last` (proven); what we have beyond it is lost there."""
+        step = self._step(db, session)
+        if last + step.shift < step.cursor:
+            step.reset(last + 1)
+        return step.store()
+
+    def _step(self, db: sqlite3.Connection, session: int) -> _Step:
         row = db.execute(
             "SELECT cursor, shift, epoch, version FROM sessions WHERE num = ?", (session,)
         ).fetchone()
         if row is None:
             raise CodecastError("not_found", "The session is gone.")
-        step = _Step(db, session, row, self._state(db, session, row))
-        self._states.pop(session, None)
-        if last + row["shift"] < row["cursor"]:
-            step.reset(last + 1)
-        return step.store()
-
-    def _state(self, db: sqlite3.Connection, session: int, row: sqlite3.Row) -> fold.State:
-        version, state = self._states.get(session, (-1, None))
-        if state is not None and version == row["version"] and state["seq"] == row["cursor"]:
-            return state
-        return load_state(db, session)
+        known = self._known.pop(session, None)  # back only when all went well
+        if known is None or known.version != row["version"] or known.state["seq"] != row["cursor"]:
+            state = load_state(db, session)
+            known = _Known(row["shift"], row["epoch"], row["version"], state)
+        return _Step(db, session, known)
 
 
 def fields(payload: str | bytes) -> dict[str, Any] | None:
@@ -185,12 +212,11 @@ class _Parted(Exception):
 class _Step:
     """One slice on its way into the store."""
 
-    def __init__(
-        self, db: sqlite3.Connection, session: int, row: sqlite3.Row, state: fold.State
-    ) -> None:
-        self.db, self.session, self.state = db, session, state
-        self.cursor, self.shift, self.epoch = row["cursor"], row["shift"], row["epoch"]
-        self.version = row["version"]
+    def __init__(self, db: sqlite3.Connection, session: int, known: _Known) -> None:
+        self.db, self.session = db, session
+        self.shift, self.epoch, self.version, self.state = known
+        self.cursor: int = self.state["seq"]
+        self._before = (self.cursor, self.version)
         self.rows: list[Row] = []
         self.folded = self.parted = False
         self.prompts: dict[str, None] = {}
@@ -281,23 +307,15 @@ class _Step:
         self.shift, self.epoch, self.parted = place + 1 - first, place, True
 
     def store(self) -> Taken:
+        """Raises Overtaken."""
         if not self.rows:
             return Taken(self.cursor, [], False, [], [])
-        self._insert()
         if self.folded:
             self.version += 1
-        self.db.execute(
-            "UPDATE sessions SET cursor = ?, updated = ?, shift = ?, epoch = ?, version = ?"
-            " WHERE num = ?",
-            (
-                self.cursor,
-                self.state["updated"],
-                self.shift,
-                self.epoch,
-                self.version,
-                self.session,
-            ),
-        )
+        place = (self.cursor, self.state["updated"], self.shift, self.epoch, self.version)
+        if self.db.execute(MOVE, (*place, self.session, *self._before)).rowcount != 1:
+            raise Overtaken
+        self._insert()
         if self.folded:
             self.db.execute(
                 "UPDATE sessions SET state = ? WHERE num = ?",
@@ -307,8 +325,14 @@ class _Step:
             self.cursor, self.rows, self.folded, list(self.prompts), self.happened, self.parted
         )
 
+    def known(self) -> _Known:
+        return _Known(self.shift, self.epoch, self.version, self.state)
+
     def _insert(self) -> None:
         rows = self.rows
+        if len(rows) == 1:
+            self.db.execute(INSERT, rows[0])
+            return
         single = len(rows) - len(rows) % MANY
         for start in range(0, single, MANY):
             values = list(chain.from_iterable(rows[start : start + MANY]))

@@ -124,6 +124,7 @@ class _Followed:
         self.opening = asyncio.Semaphore(AT_ONCE)
         self.waiting = 0
         self.paused = False
+        self._loop = asyncio.get_running_loop()
         self._due: list[_Stream] = []  # with a little to be stored at once
         self._gathering = False  # more may be read before the loop's next turn
         self._acks = asyncio.create_task(self._acknowledge())
@@ -138,38 +139,43 @@ class _Followed:
             if not self.link.closed.done():
                 self.link.resume()
 
+    def first(self, stream: _Stream, data: bytes) -> bool:
+        """Store what a quiet stream brings now, if it is the first in this turn of the loop;
+        False when it is to wait for what comes together with it (see `little`)."""
+        if self._gathering:
+            return False
+        self._gathering = True
+        try:
+            return self._at_once([(stream, data)])
+        finally:
+            self._loop.call_soon(self._gathered)
+
     def little(self, stream: _Stream) -> None:
-        """A stream has a little. The first is stored now, others when all is read that came
-        together with it."""
+        """A stream has a little, to be stored when all is read that came together with it."""
         self._due.append(stream)
-        if not self._gathering:
-            self._gathering = True
-            asyncio.get_running_loop().call_soon(self._gathered)
-            self._store_due()
 
     def _gathered(self) -> None:
         self._gathering = False
-        self._store_due()
-
-    def _store_due(self) -> None:
-        due, self._due = [each for each in self._due if each.is_quiet()], []
-        if not due:
+        if not self._due:
             return
-        pieces = [(each, each.slice()) for each in due]
-
-        def job(db: sqlite3.Connection) -> list[Taken]:
-            take = self.mirror._ingest.take
-            return [take(db, each.num, data) for each, data in pieces]
-
-        try:
-            taken = self.mirror._store.at_once(job)
-        except Exception:
+        pieces = [(each, each.slice()) for each in self._due if each.is_quiet()]
+        self._due = []
+        if not self._at_once(pieces):
             # in the thread each is stored, or told what is wrong with it, by itself
             for each, data in pieces:
                 each.put_back(data)
-        else:
-            for (each, data), one in zip(pieces, taken, strict=True):
-                each.took(data, one)
+
+    def _at_once(self, pieces: list[tuple[_Stream, bytes]]) -> bool:
+        take = self.mirror._ingest.take_more
+        try:
+            taken = self.mirror._store.at_once(
+                lambda db: [take(db, each.num, data) for each, data in pieces]
+            )
+        except Exception:
+            return False
+        for (each, data), one in zip(pieces, taken, strict=True):
+            each.took(data, one)
+        return True
 
     def end(self) -> None:
         self._acks.cancel()
@@ -250,6 +256,8 @@ class _Stream:
     def _sink(self, era: int, data: bytes) -> None:
         if era != self._era or self._over:
             return
+        if not self._blocks and self._takes(len(data)) and self.followed.first(self, data):
+            return
         self._blocks.append(data)
         self._size += len(data)
         self.followed.weigh(len(data))
@@ -261,8 +269,11 @@ class _Stream:
 
     def is_quiet(self) -> bool:
         """Only a little waits, nothing is under way, nothing is in doubt."""
+        return self._takes(self._size) and not self._over
+
+    def _takes(self, size: int) -> bool:
         idle = self._pump is None or self._pump.done()
-        return idle and not self._how and 0 < self._size <= LITTLE and not self._over
+        return idle and not self._how and 0 < size <= LITTLE
 
     def put_back(self, data: bytes) -> None:
         """A slice that is not stored; the pump does it."""
@@ -325,7 +336,8 @@ class _Stream:
     def took(self, data: bytes, taken: Taken) -> None:
         """A slice is in the store."""
         self._tell(taken)
-        self._how = {k: v for k, v in self._how.items() if k in ("compare", "last")}
+        if self._how:
+            self._how = {k: v for k, v in self._how.items() if k in ("compare", "last")}
         if taken.parted:
             self._how = {}
         else:

@@ -111,7 +111,7 @@ class Store:
         if not self._using.acquire(blocking=False):
             raise NotNow
         try:
-            with self._allowance.spending():
+            with self._allowance:
                 return self._quickly(job)
         finally:
             self._using.release()

@@ -118,7 +118,7 @@ def test_an_allowance_ends_and_comes_back():
     assert allowance
     end = time.monotonic() + 20
     while allowance:
-        with allowance.spending():
+        with allowance:
             busy = time.thread_time() + BURST
             while time.thread_time() < busy:
                 pass

@@ -11,7 +11,7 @@ import pytest
 from codecast_agent.protocol import events, records
 from codecast_agent.protocol import state as fold
 from codecast_jupyter.control import rows
-from codecast_jupyter.control.ingest import Diverged, Hole, Ingest, load_state
+from codecast_jupyter.control.ingest import Diverged, Hole, Ingest, Overtaken, load_state
 
 REQUEST = {"request": "r1", "kind": "permission", "title": "rm"}
 
@@ -157,6 +157,22 @@ async def test_two_hubs_that_store_the_same_journal_store_it_once(store, num):
     stored, folded, again = await everything(store, num)
     assert len(stored) == 300
     assert folded == again
+
+
+async def test_what_another_hub_stored_meanwhile_is_not_stored_again_from_memory(store, num):
+    journal = lines(script(12))
+    ours, theirs = Ingest(), Ingest()
+    await store.write(lambda db: ours.take(db, num, b"".join(journal[:4])))
+    await store.write(lambda db: theirs.take(db, num, b"".join(journal[4:7])))
+    for part in (journal[4:8], journal[2:4]):  # new ones, and old ones
+        block = b"".join(part)
+        with pytest.raises(Overtaken):
+            await store.write(lambda db, b=block: ours.take_more(db, num, b))
+        await store.write(lambda db, b=block: ours.take(db, num, b))
+    await store.write(lambda db: ours.take_more(db, num, b"".join(journal[8:])))
+    stored, state, folded = await everything(store, num)
+    assert [row[0] for row in stored] == list(range(1, 13))
+    assert state == folded
 
 
 async def test_a_journal_that_begins_later_is_told_as_a_gap_and_open_things_are_closed(store, num):

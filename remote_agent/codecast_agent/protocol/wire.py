@@ -72,18 +72,18 @@ class Decoder:
         self._want = 0  # bytes still missing before a parse can succeed (0: a line end)
 
     def feed(self, data: bytes) -> Iterator[Union[Message, Block]]:
-        self._parts.append(data)
         self._size += len(data)
-        if self._want:
-            if self._size < self._want:
-                return
-        elif b"\n" not in data:
-            if self._size > MAX_LINE:
+        if (self._size < self._want) if self._want else (b"\n" not in data):
+            if not self._want and self._size > MAX_LINE:
                 raise ValueError("a frame of more than %d bytes" % MAX_LINE)
+            self._parts.append(data)
             return
-        buffer = b"".join(self._parts)
-        start = 0
-        self._want = 0
+        buffer = data
+        if self._parts:
+            self._parts.append(data)
+            buffer = b"".join(self._parts)
+            self._parts = []
+        start = self._want = 0
         while start < len(buffer):
             end = buffer.find(b"\n", start)
             if end < 0:
@@ -105,6 +105,6 @@ class Decoder:
                     raise ValueError("a frame that is no object: %r" % buffer[start : start + 80])
                 yield message
             start = end + 1
-        rest = buffer[start:]
-        self._parts = [rest] if rest else []
-        self._size = len(rest)
+        self._size = len(buffer) - start
+        if self._size:
+            self._parts = [buffer[start:]]
