@@ -1,4 +1,4 @@
-"""The widgets' own module in pages that are no Lab: as VS Code, an export and a lost server show it."""
+"""The widgets' own module in pages that are no Lab: VS Code, an export, a server that is away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ SAVED = "**brave-otter** demo in /srv\n\n> **write a.txt: alpha**\n\nDone: a.txt
 TABLE = "**Sessions** 2 sessions · 1 need you\n\n| session | status |\n|---|---|\n| f-01 | idle |"
 SESSION = {"session": "s-1", "title": "brave-otter", "where": "demo in /srv", "after": 0}
 FLEET = {"ids": ["s-1", "s-2"], "labels": {}, "machine": "", "probe": "s-1", "counts": {}}
-ASKED = [
+CONFIG = '<script id="jupyter-config-data" type="application/json">{"baseUrl": "/lab/"}</script>'
+ASKED: list[dict[str, Any]] = [
     {"type": "session_state", "state": "ready"},
     {"type": "turn_started", "turn": 1, "prompts": ["p-1"]},
     {
@@ -48,12 +49,14 @@ async ({code, state, answers}) => {
   window.end = module.default.render({model, el: document.querySelector('#widget')});
 }
 """
+PATIENCE = 5000  # milliseconds, more than a widget waits for its kernel
 Answers = str | list[dict[str, Any]]
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page()
+    page.clock.install()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"{error}\n{error.stack}"))
     page.route(
@@ -92,6 +95,7 @@ def test_without_server_and_kernel_the_snapshot_stays_and_the_widget_says_why(
     page: Page, name: str, state: dict[str, Any], answers: str
 ) -> None:
     view = shown(page, name, state, answers)
+    page.clock.run_for(PATIENCE)
     expect(view).to_have_attribute("data-way", "static")
     expect(view.locator(".cc-banner")).to_have_text(
         "This page comes from no Jupyter server, and no kernel answers:"
@@ -100,10 +104,10 @@ def test_without_server_and_kernel_the_snapshot_stays_and_the_widget_says_why(
     words = "Done: a.txt is written." if name == "session" else "f-01"
     expect(view.get_by_text(words)).to_be_visible()
     expect(page.get_by_text("the output beside")).to_be_hidden()  # it would be twice
-    page.wait_for_timeout(600)  # its clock has run
+    page.clock.run_for(1000)  # its clock runs
     expect(view.get_by_text(words)).to_be_visible()
     expect(view.locator(".cc-word, .cc-facts").locator("visible=true")).to_have_text([])
-    assert view.locator("button:visible:enabled, textarea:enabled").count() == 0
+    expect(view.locator("button:enabled, textarea").locator("visible=true")).to_have_count(0)
     page.evaluate("() => window.end()")
     expect(page.get_by_text("the output beside")).to_be_visible()
 
@@ -117,6 +121,7 @@ def test_page_that_asks_the_kernel_shows_what_comes_and_says_when_it_is_busy(pag
     view.locator('[data-kind="allow_once"]').click()
     [call] = page.evaluate("() => window.sent.filter(one => one.type === 'call')")
     assert call["path"] == "/sessions/s-1/requests/r-1/answer" and call["body"] == {"option": "yes"}
+    page.clock.run_for(PATIENCE)
     expect(view.locator(".cc-banner")).to_contain_text("The kernel is busy")
     refused = {"code": "conflict", "message": "It ended.", "hint": "Ask again."}
     page.evaluate(
@@ -133,7 +138,7 @@ def test_page_that_asks_the_kernel_shows_what_comes_and_says_when_it_is_busy(pag
         (
             404,
             {"code": "not_found", "message": "There is no session."},
-            "not on this page's server",
+            "not on this page",
         ),
         (403, {"code": "forbidden", "message": "You may not read."}, "does not tell (You may not"),
         (502, None, "does not tell (The server answered 502.)"),
@@ -147,20 +152,14 @@ def test_server_that_does_not_have_it_is_named(
         route.fulfill(status=status, body=body, content_type="application/json")
 
     page.route("http://page.test/lab/api/**", answer)
-    config = (
-        '<script id="jupyter-config-data" type="application/json">{"baseUrl": "/lab/"}</script>'
-    )
-    view = shown(page, "session", {**SESSION, "snapshot": SAVED}, "gone", config)
+    view = shown(page, "session", {**SESSION, "snapshot": SAVED}, "gone", CONFIG)
     expect(view.locator(".cc-banner")).to_contain_text(words)
     expect(view.get_by_text("Done: a.txt is written.")).to_be_visible()
 
 
 def test_server_that_goes_away_is_told_and_what_was_seen_stays(page: Page) -> None:
     page.route("http://page.test/lab/api/**", lambda route: route.fulfill(body="{}"))
-    config = (
-        '<script id="jupyter-config-data" type="application/json">{"baseUrl": "/lab/"}</script>'
-    )
-    view = shown(page, "fleet", {**FLEET, "snapshot": TABLE}, "gone", config)
+    view = shown(page, "fleet", {**FLEET, "snapshot": TABLE}, "gone", CONFIG)
     expect(view).to_have_attribute("data-way", "lost")  # no WebSocket answers there
     expect(view.locator(".cc-banner")).to_contain_text("The Jupyter server is away. Trying again")
     expect(view.get_by_text("f-01")).to_be_visible()

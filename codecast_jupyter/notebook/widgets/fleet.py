@@ -81,7 +81,7 @@ class FleetWidget(Shown):
         cost = sum(float((d.get("state") or {}).get("cost_usd") or 0) for d in self._found.values())
         facts = [
             plural(len(found), "session"),
-            f"{len(needs)} need you" if needs else "",
+            f"{len(needs)} need{'s' * (len(needs) == 1)} you" if needs else "",
             dollars(cost),
         ]
         head = f"**{esc(self.title)}** {esc(' · '.join(fact for fact in facts if fact))}"

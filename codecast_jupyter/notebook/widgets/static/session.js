@@ -93,13 +93,6 @@ class SessionView extends Live {
     return h('div', { class: 'cc-composer' }, text, h('button', { onclick: send }, 'Send'));
   }
 
-  _way(way, why) {
-    super._way(way, why);
-    this.root
-      .querySelectorAll('.cc-composer > *')
-      .forEach(node => (node.disabled = way === 'static'));
-  }
-
   _take(frame) {
     if (frame.type === 'events' && frame.session === this.id) {
       frame.events.forEach(event => this.fold.apply(event).forEach(entry => this._changed(entry)));
