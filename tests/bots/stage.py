@@ -33,14 +33,16 @@ STYLE = Style("s1", "calm-otter", "gpu", "telegram", "append")
 def fast() -> Iterator[None]:
     """Gaps and waits as short as the server's are."""
     kept = (platform.PRIVATE_GAP, platform.GROUP_GAP, outbox_module.FIRST_WAIT,
-            outbox_module.LONGEST_WAIT)  # fmt: skip
-    platform.PRIVATE_GAP, platform.GROUP_GAP = 1.1 / SPEED, 3.1 / SPEED
+            outbox_module.LONGEST_WAIT, platform.PRIVATE_MOST, platform.GROUP_MOST)  # fmt: skip
+    platform.PRIVATE_GAP, platform.GROUP_GAP = kept[0] / SPEED, kept[1] / SPEED
+    platform.PRIVATE_MOST = (kept[4][0], kept[4][1] / SPEED)
+    platform.GROUP_MOST = (kept[5][0], kept[5][1] / SPEED)
     outbox_module.FIRST_WAIT, outbox_module.LONGEST_WAIT = 0.01, 0.1
     try:
         yield
     finally:
         (platform.PRIVATE_GAP, platform.GROUP_GAP, outbox_module.FIRST_WAIT,
-         outbox_module.LONGEST_WAIT) = kept  # fmt: skip
+         outbox_module.LONGEST_WAIT, platform.PRIVATE_MOST, platform.GROUP_MOST) = kept  # fmt: skip
 
 
 class Stage:
@@ -64,7 +66,7 @@ class Stage:
         store = Store(self.directory / f"{self.chat}.sqlite")
         kept = store.snapshot(self.place)
         self.view = View.from_json(kept[1]) if kept else View()
-        self.outbox = Outbox(self.place, adapter, store, Paces())
+        self.outbox = Outbox(self.place, adapter, store, Paces(store, "telegram"))
         self.outbox.start()
         self.store = store
         try:
