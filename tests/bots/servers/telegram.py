@@ -3,7 +3,8 @@
 Refuses unchanged edits, bad or crossing entities, text beyond 4,096 units, keyboards beyond
 their limits, unknown chats and ids; answers 429 with `retry_after` above the published rates
 (calls that come too early prolong it); ends the older of two pollers. `fault(method)` may say
-`409`, `429`, `500`, `close` (nothing was done) or `close_after` (it was done, nobody is told).
+`400`, `409`, `429`, `500`, `close` (nothing was done) or `close_after` (it was done, nobody is
+told). It may go `deaf`.
 
 Runs on a thread of its own. What a person would see is `visible`; what a person does are
 `says`, `presses`, `edits`.
@@ -12,36 +13,27 @@ Runs on a thread of its own. What a person would see is `visible`; what a person
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerRequest
-from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application
+
+from tests.bots.servers.telegram_http import TOKEN, File, Method
+from tests.bots.servers.telegram_rules import Refused, check, problem_of, units_of
 
 Json = dict[str, Any]
-TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw9"
+T = TypeVar("T")
 BOT = 123456789
 COUNTED = {"sendMessage", "editMessageText", "editMessageCaption", "sendDocument", "sendPhoto",
            "sendMediaGroup"}  # fmt: skip
-
-
-WORDS = {"text", "caption", "name"}  # never JSON
-
-
-class Refused(Exception):
-    def __init__(self, code: int, words: str, **parameters: Any) -> None:
-        super().__init__(words)
-        self.code, self.words, self.parameters = code, words, parameters
+__all__ = ["BOT", "TOKEN", "TelegramServer", "problem_of"]
 
 
 class TelegramServer:
@@ -62,6 +54,7 @@ class TelegramServer:
         self.commands: list[Json] = []
         self.files: dict[str, bytes] = {}
         self.keep_calls = True
+        self.deaf = False  # polls are heard and never answered
         self.directory = Path()  # for whoever plays with it
         self._private_id = 0
         self._group_ids: dict[int, int] = defaultdict(int)
@@ -85,8 +78,8 @@ class TelegramServer:
         async def begin() -> None:
             self._arrived = asyncio.Event()
             sockets = bind_sockets(0, "127.0.0.1")
-            routes = [(r"/bot([^/]+)/(\w+)", _Method, {"server": self}),
-                      (r"/file/bot([^/]+)/(.+)", _File, {"server": self})]  # fmt: skip
+            routes = [(r"/bot([^/]+)/(\w+)", Method, {"server": self}),
+                      (r"/file/bot([^/]+)/(.+)", File, {"server": self})]  # fmt: skip
             self._http = HTTPServer(
                 Application(routes, log_function=lambda handler: None), max_buffer_size=100 << 20
             )
@@ -204,8 +197,8 @@ class TelegramServer:
         rows = (message.get("reply_markup") or {}).get("inline_keyboard") or []
         return [button["text"] for row in rows for button in row]
 
-    def _on_loop(self, do: Callable[[], Any]) -> Any:
-        future: Future[Any] = Future()
+    def _on_loop(self, do: Callable[[], T]) -> T:
+        future: Future[T] = Future()
 
         def run() -> None:
             try:
@@ -221,12 +214,6 @@ class TelegramServer:
         self._updates.append({"update_id": self._update_id, kind: value})
         assert self._arrived is not None
         self._arrived.set()
-
-    def repeat_updates(self) -> None:
-        """The last update once more, as after an answer that got lost."""
-        self._on_loop(lambda: self._updates.append(self._last) or self._arrived.set())
-
-    _last: Json = {}
 
     # -- the API
 
@@ -277,7 +264,9 @@ class TelegramServer:
         self._arrived.set()  # the other poller looks
         offset = int(given.get("offset") or 0)
         while self._updates and self._updates[0]["update_id"] < offset:
-            self._last = self._updates.popleft()
+            self._updates.popleft()
+        if self.deaf:
+            await asyncio.Event().wait()  # for ever
         deadline = time.monotonic() + min(float(given.get("timeout") or 0), 50)
         while not self._updates and time.monotonic() < deadline:
             self._arrived.clear()
@@ -306,18 +295,18 @@ class TelegramServer:
 
     def do_setMyCommands(self, given: Json, files: Any) -> bool:
         commands = given["commands"]
-        _check(len(commands) <= 100, "too many commands")
+        check(len(commands) <= 100, "too many commands")
         for command in commands:
             name = command["command"]
             plain = name.replace("_", "").isalnum() and name.islower() and len(name) <= 32
-            _check(plain, "BOT_COMMAND_INVALID")
-            _check(1 <= len(command["description"]) <= 256, "BOT_COMMAND_DESCRIPTION_INVALID")
+            check(plain, "BOT_COMMAND_INVALID")
+            check(1 <= len(command["description"]) <= 256, "BOT_COMMAND_DESCRIPTION_INVALID")
         self.commands = commands
         return True
 
     def do_sendMessage(self, given: Json, files: Any) -> Json:
         text, entities = self._text(given, "text", "entities", 4096)
-        _check(bool(text), "Bad Request: message text is empty")
+        check(bool(text), "Bad Request: message text is empty")
         return self._new(given, text=text, entities=entities)
 
     def _new(self, given: Json, **content: Any) -> Json:
@@ -363,11 +352,13 @@ class TelegramServer:
         if "document" in message or "photo" in message:
             raise Refused(400, "Bad Request: there is no text in the message to edit")
         text, entities = self._text(given, "text", "entities", 4096)
-        _check(bool(text), "Bad Request: message text is empty")
+        check(bool(text), "Bad Request: message text is empty")
         return self._changed(message, given, text=text, entities=entities)
 
     def do_editMessageCaption(self, given: Json, files: Any) -> Json:
         message = self._mine(given)
+        if "document" not in message and "photo" not in message:
+            raise Refused(400, "Bad Request: there is no caption in the message to edit")
         text, entities = self._text(given, "caption", "caption_entities", 1024)
         return self._changed(message, given, caption=text, entities=entities)
 
@@ -392,8 +383,8 @@ class TelegramServer:
 
     def do_sendMessageDraft(self, given: Json, files: Any) -> bool:
         chat = self._chat(given)
-        _check(self.chats[chat]["type"] == "private", "Bad Request: method is for private chats")
-        _check(int(given["draft_id"]) != 0, "Bad Request: DRAFT_ID_INVALID")
+        check(self.chats[chat]["type"] == "private", "Bad Request: method is for private chats")
+        check(int(given["draft_id"]) != 0, "Bad Request: DRAFT_ID_INVALID")
         text, _ = self._text(given, "text", "entities", 4096)
         self.drafts[chat, int(given["draft_id"])].append(text)
         return True
@@ -404,17 +395,26 @@ class TelegramServer:
 
     def do_answerCallbackQuery(self, given: Json, files: Any) -> bool:
         text = given.get("text") or ""
-        _check(len(text) <= 200, "Bad Request: MESSAGE_TOO_LONG")
+        check(len(text) <= 200, "Bad Request: MESSAGE_TOO_LONG")
         self.answers.append((str(given["callback_query_id"]), text))
         return True
 
     def do_createForumTopic(self, given: Json, files: Any) -> Json:
         chat = self._chat(given)
-        _check(bool(self.chats[chat].get("is_forum")), "Bad Request: the chat is not a forum")
-        _check(1 <= len(given["name"]) <= 128, "Bad Request: TOPIC_TITLE_INVALID")
+        check(bool(self.chats[chat].get("is_forum")), "Bad Request: the chat is not a forum")
+        check(1 <= len(given["name"]) <= 128, "Bad Request: TOPIC_TITLE_INVALID")
         self._topic += 1
         self.chats[chat].setdefault("topics", {})[self._topic] = given["name"]
         return {"message_thread_id": self._topic, "name": given["name"], "icon_color": 7322096}
+
+    def do_editForumTopic(self, given: Json, files: Any) -> bool:
+        topics = self.chats[self._chat(given)].get("topics", {})
+        thread, name = int(given["message_thread_id"]), given["name"]
+        check(thread in topics, "Bad Request: message thread not found")
+        check(1 <= len(name) <= 128, "Bad Request: TOPIC_TITLE_INVALID")
+        check(topics[thread] != name, "Bad Request: TOPIC_NOT_MODIFIED")
+        topics[thread] = name
+        return True
 
     def do_sendDocument(self, given: Json, files: dict[str, list[Any]]) -> Json:
         return self._file_message(given, files, "document", 50 << 20)
@@ -426,7 +426,7 @@ class TelegramServer:
         sent = next(iter(files.values()))[0]
         if len(sent["body"]) > most:
             raise Refused(413, "Request Entity Too Large")
-        _check(bool(sent["body"]), "Bad Request: file must be non-empty")
+        check(bool(sent["body"]), "Bad Request: file must be non-empty")
         text, entities = self._text(given, "caption", "caption_entities", 1024)
         name = sent["filename"]
         self.files[name] = sent["body"]
@@ -436,7 +436,7 @@ class TelegramServer:
 
     def do_sendMediaGroup(self, given: Json, files: dict[str, list[Any]]) -> list[Json]:
         media = given["media"]
-        _check(2 <= len(media) <= 10, "Bad Request: wrong number of media")
+        check(2 <= len(media) <= 10, "Bad Request: wrong number of media")
         made = []
         for item in media:
             name = item["media"].removeprefix("attach://")
@@ -459,15 +459,15 @@ class TelegramServer:
             return None
         rows = markup.get("inline_keyboard")
         if rows is not None:
-            _check(sum(map(len, rows)) <= 100, "Bad Request: reply markup is too long")
+            check(sum(map(len, rows)) <= 100, "Bad Request: reply markup is too long")
             for row in rows:
-                _check(len(row) <= 8, "Bad Request: too many buttons in a row")
+                check(len(row) <= 8, "Bad Request: too many buttons in a row")
                 for button in row:
                     data = button.get("callback_data", "").encode()
                     if not 1 <= len(data) <= 64:
                         self.violations.append(f"callback_data of {len(data)} bytes")
                         raise Refused(400, "Bad Request: BUTTON_DATA_INVALID")
-                    _check(bool(button["text"].strip()), "Bad Request: BUTTON_TEXT_INVALID")
+                    check(bool(button["text"].strip()), "Bad Request: BUTTON_TEXT_INVALID")
         return markup
 
     def _text(self, given: Json, name: str, entities: str, most: int) -> tuple[str, list[Json]]:
@@ -475,7 +475,7 @@ class TelegramServer:
         text = str(given.get(name) or "")
         if given.get("parse_mode"):
             self.violations.append("parse_mode")
-        units = _units(text.strip())
+        units = units_of(text.strip())
         if units > most or len(text.encode()) > 32768:
             self.violations.append(f"{name} of {units}")
             raise Refused(400, "Bad Request: message is too long")
@@ -487,50 +487,6 @@ class TelegramServer:
         return text.strip(), found
 
 
-def problem_of(text: str, entities: list[Json]) -> str:
-    """What is wrong with entities of a text; empty for nothing."""
-    size = _units(text)
-    if len(entities) > 100:
-        return "more than 100 entities"
-    if any((ord(char) < 32 and char != "\n") or 0x2028 <= ord(char) <= 0x202E for char in text):
-        return "a control character, which would vanish"
-    spans = []
-    for entity in entities:
-        begin, end = entity["offset"], entity["offset"] + entity["length"]
-        if begin < 0 or entity["length"] <= 0 or end > size:
-            return f"entity {entity} is outside of the text"
-        units = text.encode("utf-16-le")
-        for at in (begin, end):
-            if at < size and 0xDC <= units[2 * at + 1] <= 0xDF:
-                return f"entity {entity} begins or ends in a character"
-        if entity["type"] == "text_link" and not entity.get("url"):
-            return "a link without url"
-        spans.append((begin, end, entity["type"]))
-    for index, (begin, end, kind) in enumerate(spans):
-        for begin2, end2, kind2 in spans[index + 1 :]:
-            if end <= begin2 or end2 <= begin:
-                continue
-            inside = begin <= begin2 and end2 <= end
-            around = begin2 <= begin and end <= end2
-            if not inside and not around:
-                return "entities cross"
-            outer, inner = (kind, kind2) if inside else (kind2, kind)
-            if outer in ("pre", "code") or (inner in ("pre", "code") and outer != "blockquote"):
-                return f"{inner} in {outer}"
-            if outer == inner == "blockquote":
-                return "a quote in a quote"
-    return ""
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _check(right: bool, words: str) -> None:
-    if not right:
-        raise Refused(400, words)
-
-
 def _shown(message: Json) -> Json:
     """As the API tells it."""
     keep = ("message_id", "date", "chat", "from", "text", "caption", "message_thread_id",
@@ -540,78 +496,3 @@ def _shown(message: Json) -> Json:
         shown.pop("reply_markup", None)
     shown["chat"] = {k: v for k, v in shown["chat"].items() if k not in ("topics", "blocked")}
     return shown
-
-
-class _Method(RequestHandler):
-    def initialize(self, server: TelegramServer) -> None:
-        self.server = server
-
-    async def post(self, token: str, method: str) -> None:
-        server = self.server
-        if token != TOKEN:
-            self._answer(401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
-            return
-        given = {
-            name: values[-1].decode() if name in WORDS else _value(values[-1])
-            for name, values in self.request.body_arguments.items()
-        }
-        if server.keep_calls:
-            server.calls.append((time.monotonic(), method, given))
-        fault = server.fault(method)
-        if fault == "close":
-            self._drop()
-            return
-        if fault == "500":
-            words = {"ok": False, "error_code": 500, "description": "Internal Server Error"}
-            self._answer(500, words)
-            return
-        try:
-            if fault == "409":
-                raise Refused(409, "Conflict: terminated by other getUpdates request")
-            if fault == "429":
-                wait = 1 if server.speed == 1 else 1 / server.speed
-                raise Refused(429, f"Too Many Requests: retry after {wait}", retry_after=wait)
-            result = await server.call(method, given, self.request.files)
-        except Refused as error:
-            self._answer(error.code, {"ok": False, "error_code": error.code,
-                                      "description": error.words,
-                                      "parameters": error.parameters})  # fmt: skip
-            return
-        if fault == "close_after":
-            self._drop()
-            return
-        self._answer(200, {"ok": True, "result": result})
-
-    get = post
-
-    def _drop(self) -> None:
-        request: HTTPServerRequest = self.request
-        assert request.connection is not None
-        self._finished = True
-        request.connection.stream.close()  # type: ignore[attr-defined]
-
-    def _answer(self, code: int, value: Json) -> None:
-        self.set_status(code)
-        self.set_header("Content-Type", "application/json")
-        with contextlib.suppress(StreamClosedError):
-            self.finish(json.dumps(value))
-
-
-class _File(RequestHandler):
-    def initialize(self, server: TelegramServer) -> None:
-        self.server = server
-
-    def get(self, token: str, path: str) -> None:
-        if token != TOKEN:
-            raise HTTPError(404)
-        self.finish(self.server.files[path.rpartition("/")[2]])
-
-
-def _value(raw: bytes) -> Any:
-    text = raw.decode()
-    if text[:1] in ("{", "["):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return {"true": True, "false": False}.get(text, text)
