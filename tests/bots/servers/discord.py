@@ -1,0 +1,501 @@
+"""A Discord of our own: strict as the real one's rules are published, failing where a test says.
+
+Refuses bad messages, components and commands; keeps rates by route and channel; forgets an
+interaction that is not answered in three seconds; makes a message of one nonce once; can lose
+sessions, pull cables, and answer 429, 500, `close` (nothing was done) or `close_after` (it was
+done, nobody is told): `fault(what)`, with `what` as `POST /channels/*/messages`.
+
+Runs on a thread of its own. What a person sees is `visible`; what a person does are `says`,
+`presses`, `chooses`, `writes`, `commands`, `completes`: `discord_people.Person` has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime, timezone
+from typing import Any
+
+from aiohttp import web
+
+from tests.bots.servers import discord_rules as rules
+from tests.bots.servers.discord_api import Doors, Rates, Refused
+from tests.bots.servers.discord_wire import MESSAGE_CONTENT, Session, Socket
+
+Json = dict[str, Any]
+EPOCH = 1420070400000
+TOKEN = "MTE5ODYyMjQ4MzQ3MTkyNTI0OA.Gx7k2Q.fake-token-of-our-own-discord-0123456789"
+TEXT, PRIVATE, THREAD, FORUM = 0, 1, 11, 15  # types of channels
+ACK, TOKEN_LIVES, NONCE_LIVES = 3.0, 900.0, 120.0  # seconds
+RIGHTS = {"view": 1 << 10, "send": 1 << 11, "history": 1 << 16, "files": 1 << 15,
+          "threads": 1 << 35, "in_threads": 1 << 38, "manage_threads": 1 << 34}  # fmt: skip
+
+
+class DiscordServer:
+    def __init__(self) -> None:
+        self.token = TOKEN
+        self.content_intent = True
+        self.endpoint_url: str | None = None
+        self.rights = sum(RIGHTS.values())
+        self.beat = 41.25  # seconds
+        self.mute = False  # heartbeats are not answered
+        self.beats = self.connections = self.identified = self.resumed = self.refused_resumes = 0
+        self.guilds: dict[str, Json] = {}
+        self.channels: dict[str, Json] = {}
+        self.hidden: set[str] = set()  # channels that the bot may not see
+        self.messages: dict[str, dict[str, Json]] = {}  # by channel
+        self.files: dict[str, bytes] = {}
+        self.interactions: dict[str, Json] = {}
+        self.failed: list[str] = []  # interactions of which the person was told that they failed
+        self.registered: list[Json] = []  # commands
+        self.publications = 0
+        self.typed: list[str] = []
+        self.calls: list[tuple[str, Any]] = []
+        self.violations: list[str] = []
+        self.unchanged = 0
+        self.fault: Callable[[str], str] = lambda what: ""
+        self.rates = Rates()
+        self.sessions: dict[str, Session] = {}
+        self.sockets: list[Socket] = []
+        self._nonces: dict[str, tuple[float, str]] = {}
+        self._count = itertools.count()
+        self.me = self.user("Codecast", bot=True)
+        self._loop = asyncio.new_event_loop()
+        ready: Future[int] = Future()
+        self._thread = threading.Thread(target=self._serve, args=(ready,), daemon=True)
+        self._thread.start()
+        port = ready.result(20)
+        self.url, self.gateway = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/gateway"
+
+    # -- its life
+
+    def _serve(self, ready: Future[int]) -> None:
+        asyncio.set_event_loop(self._loop)
+        runner = self._loop.run_until_complete(self._begin(ready))
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._end(runner))
+        self._loop.close()
+
+    async def _begin(self, ready: Future[int]) -> web.AppRunner:
+        app = web.Application(client_max_size=100 << 20)
+        app.router.add_get("/gateway/", lambda request: Socket(self, request).run())
+        app.router.add_get("/gateway", lambda request: Socket(self, request).run())
+        doors = Doors(self)
+        app.router.add_route("*", "/api/v10/{rest:.*}", doors.call)
+        app.router.add_get("/attachments/{rest:.*}", doors.call)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        ready.set_result(runner.addresses[0][1])
+        return runner
+
+    async def _end(self, runner: web.AppRunner) -> None:
+        for socket in list(self.sockets):
+            socket.abort()
+        await runner.cleanup()
+        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0.05)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(20)
+
+    def on_loop(self, do: Callable[[], Any]) -> Any:
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(do())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._loop.call_soon_threadsafe(run)
+        return future.result(20)
+
+    # -- faults
+
+    def drop_connections(self) -> None:
+        """As a cable that is pulled: sessions can be taken up again."""
+        self.on_loop(lambda: [socket.abort() for socket in list(self.sockets)])
+
+    def lose_sessions(self) -> None:
+        """Nothing can be taken up: what was told meanwhile is lost."""
+
+        def lose() -> None:
+            self.sessions.clear()
+            for socket in list(self.sockets):
+                socket.abort()
+
+        self.on_loop(lose)
+
+    def ask_to_reconnect(self) -> None:
+        self.on_loop(lambda: [socket.send({"op": 7, "d": None}) for socket in self.sockets])
+
+    def again(self, kind: str, data: Json) -> None:
+        """An event once more, with the next number."""
+        self.on_loop(lambda: self.emit(kind, data))
+
+    # -- things
+
+    def snowflake(self) -> str:
+        return str((int(time.time() * 1000) - EPOCH << 22) + (next(self._count) & 0xFFF))
+
+    def user(self, name: str, bot: bool = False) -> Json:
+        return {"id": self.snowflake(), "username": name.lower(), "global_name": name,
+                "discriminator": "0", "avatar": None, "bot": bot}  # fmt: skip
+
+    def guild(self, name: str = "Lab") -> str:
+        id = self.snowflake()
+        self.guilds[id] = {"id": id, "name": name}
+        return id
+
+    def channel(self, guild: str, name: str, kind: int = TEXT, parent: str | None = None) -> str:
+        id = self.snowflake()
+        self.channels[id] = {
+            "id": id, "type": kind, "guild_id": guild, "parent_id": parent, "name": name,
+            "owner_id": self.me["id"], "archived": False, "members": set(), "of": None,
+        }  # fmt: skip
+        self.messages.setdefault(id, {})
+        return id
+
+    def private(self, user: Json) -> str:
+        """The channel of a private talk."""
+        id = self.snowflake()
+        self.channels[id] = {"id": id, "type": PRIVATE, "guild_id": None, "recipients": [user],
+                             "members": set(), "archived": False, "name": ""}  # fmt: skip
+        self.messages[id] = {}
+        return id
+
+    def remove_bot(self, guild: str) -> None:
+        def leave() -> None:
+            self.emit("GUILD_DELETE", {"id": guild})
+            del self.guilds[guild]
+
+        self.on_loop(leave)
+
+    def seen_channel(self, channel: Json) -> Json:
+        """As Discord tells it."""
+        kind = channel["type"]
+        found: Json = {"id": channel["id"], "type": kind, "last_message_id": None, "flags": 0}
+        if kind == PRIVATE:
+            return {**found, "recipients": channel["recipients"]}
+        found.update(
+            guild_id=channel["guild_id"], name=channel["name"], parent_id=channel["parent_id"],
+            rate_limit_per_user=0, position=0, permission_overwrites=[], nsfw=False, topic=None,
+        )  # fmt: skip
+        if kind == THREAD:
+            found.update(
+                owner_id=channel["owner_id"], message_count=1, member_count=1,
+                thread_metadata={
+                    "archived": channel["archived"], "auto_archive_duration": 10080,
+                    "archive_timestamp": now(), "locked": False, "create_timestamp": now(),
+                },
+            )  # fmt: skip
+        if kind == FORUM:
+            found.update(available_tags=[], default_reaction_emoji=None, default_sort_order=None,
+                         default_forum_layout=0)  # fmt: skip
+        return found
+
+    def whole_guild(self, id: str) -> Json:
+        role = {"id": id, "name": "@everyone", "permissions": str(self.rights), "position": 0,
+                "color": 0, "hoist": False, "managed": False, "mentionable": False, "flags": 0,
+                "icon": None, "unicode_emoji": None,
+                "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+                }  # fmt: skip
+        here = [self.seen_channel(c) for c in self.channels.values() if c["guild_id"] == id]
+        threads = [c for c in here if c["type"] == THREAD]
+        awake = [c for c in threads if not c["thread_metadata"]["archived"]]
+        return {
+            "id": id, "name": self.guilds[id]["name"], "owner_id": "1", "roles": [role],
+            "emojis": [], "stickers": [], "features": [], "premium_tier": 0, "large": False,
+            "channels": [c for c in here if c["type"] != THREAD], "threads": awake,
+            "members": [self.member(self.me)], "member_count": 2, "unavailable": False,
+            "verification_level": 0, "default_message_notifications": 1, "presences": [],
+            "explicit_content_filter": 0, "mfa_level": 0, "nsfw_level": 0, "voice_states": [],
+            "afk_timeout": 300, "preferred_locale": "en-US", "system_channel_flags": 0,
+            "stage_instances": [], "guild_scheduled_events": [], "joined_at": now(),
+            "premium_progress_bar_enabled": False, "icon": None, "banner": None, "splash": None,
+            "discovery_splash": None, "description": None, "vanity_url_code": None,
+            "soundboard_sounds": [],
+        }  # fmt: skip
+
+    def member(self, user: Json) -> Json:
+        return {"user": user, "nick": None, "roles": [], "joined_at": now(), "deaf": False,
+                "mute": False, "flags": 0, "permissions": "0", "avatar": None}  # fmt: skip
+
+    def application(self) -> Json:
+        flags = (1 << 18 | 1 << 19) if self.content_intent else 0
+        return {"id": self.me["id"], "name": "Codecast", "icon": None, "description": "",
+                "bot_public": True, "bot_require_code_grant": False, "owner": self.user("Owner"),
+                "team": None, "verify_key": "0", "rpc_origins": [], "flags": flags,
+                "interactions_endpoint_url": self.endpoint_url, "tags": []}  # fmt: skip
+
+    # -- the gateway
+
+    def ready(self, session: Session) -> Json:
+        guilds = [{"id": id, "unavailable": True} for id in self.guilds]
+        return {"v": 10, "user": self.me, "guilds": guilds, "session_id": session.id,
+                "resume_gateway_url": self.gateway, "private_channels": [],
+                "application": {"id": self.me["id"], "flags": 1 << 18}}  # fmt: skip
+
+    def tell(self, session: Session, kind: str, data: Json) -> None:
+        text = json.dumps({"op": 0, "t": kind, "s": len(session.told) + 1, "d": data})
+        session.told.append(text)
+        if session.socket is not None:
+            session.socket.send_text(text)
+
+    def emit(self, kind: str, data: Json) -> None:
+        for session in list(self.sessions.values()):
+            hides = not session.intents & MESSAGE_CONTENT and data.get("guild_id")
+            if kind.startswith("MESSAGE_") and hides:
+                data = {**data, "content": "", "attachments": [], "components": []}
+            self.tell(session, kind, data)
+
+    # -- messages
+
+    def add(self, channel: str, author: Json, content: str, **more: Any) -> Json:
+        """A message that is there from now on, told to all."""
+        place = self.channels[channel]
+        id = more.pop("id", None) or self.snowflake()
+        message: Json = {
+            "id": id, "channel_id": channel, "author": author, "content": content,
+            "timestamp": now(), "edited_timestamp": None, "tts": False, "mention_everyone": False,
+            "mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "pinned": False,
+            "type": 0, "components": [], "flags": 0, **more,
+        }  # fmt: skip
+        self.messages[channel][id] = message
+        if place["type"] == THREAD and place["archived"]:
+            place["archived"] = False
+            self.emit("THREAD_UPDATE", self.seen_channel(place))
+        self.emit("MESSAGE_CREATE", self.told(message))
+        return message
+
+    def told(self, message: Json) -> Json:
+        """With what only the gateway tells."""
+        guild = self.channels[message["channel_id"]]["guild_id"]
+        more = {"guild_id": guild, "member": self.member(message["author"])} if guild else {}
+        more.get("member", {}).pop("user", None)
+        return {**self.outside(message), **more}
+
+    def outside(self, message: Json) -> Json:
+        return {key: value for key, value in message.items() if not key.startswith("_")}
+
+    def message(self, channel: str, id: str) -> Json:
+        found = self.messages[channel].get(id)
+        if found is None:
+            raise Refused(404, 10008, "Unknown Message")
+        return found
+
+    def attach(self, name: str, data: bytes) -> Json:
+        id = self.snowflake()
+        self.files[id] = data
+        return {"id": id, "filename": name, "size": len(data), "proxy_url": "",
+                "content_type": "text/plain; charset=utf-8",
+                "url": f"{self.url}/attachments/1/{id}/{name}?ex=1&is=2&hm=3"}  # fmt: skip
+
+    def _bad(self, words: str) -> Refused:
+        self.violations.append(words)
+        return Refused(400, 50035, f"Invalid Form Body: {words}")
+
+    def do_send(self, channel: Json, body: Json, files: dict[str, bytes]) -> Json:
+        kind = "in_threads" if channel["type"] == THREAD else "send"
+        if channel["guild_id"] and not self.rights & RIGHTS[kind]:
+            raise Refused(403, 50013, "Missing Permissions")
+        if channel["type"] == FORUM:
+            raise Refused(400, 50008, "Cannot send messages in a non-text channel")
+        found = rules.message(body, files)
+        if found:
+            raise self._bad(found)
+        if any(len(data) > rules.FILE for data in files.values()):
+            raise Refused(413, 40005, "Request entity too large")
+        nonce = f"{channel['id']} {body['nonce']}" if body.get("enforce_nonce") else ""
+        at, id = self._nonces.get(nonce, (-1e9, ""))
+        if nonce and time.monotonic() - at < NONCE_LIVES:
+            return {**self.outside(self.messages[channel["id"]][id]), "nonce": body["nonce"]}
+        more: Json = {}
+        reference = body.get("message_reference")
+        if reference is not None:
+            to = self.messages[channel["id"]].get(str(reference["message_id"]))
+            if to is None and reference.get("fail_if_not_exists", True):
+                raise self._bad("message_reference: Unknown message")
+            if to is not None:
+                more.update(type=19, message_reference={**reference}, referenced_message=None)
+        made = self.add(
+            channel["id"], self.me, (body.get("content") or "").strip(),
+            components=body.get("components") or [], flags=body.get("flags", 0),
+            attachments=[self.attach(name, data) for name, data in files.items()], **more,
+        )  # fmt: skip
+        if nonce:
+            self._nonces[nonce] = (time.monotonic(), made["id"])
+        return {**self.outside(made), "nonce": body.get("nonce")}
+
+    def do_edit(self, channel: Json, message: Json, body: Json) -> Json:
+        if message["author"]["id"] != self.me["id"]:
+            raise Refused(403, 50005, "Cannot edit a message authored by another user")
+        if channel["archived"]:
+            raise Refused(400, 50083, "Thread is archived")
+        found = rules.message(body, {}, edit=True)
+        if found:
+            raise self._bad(found)
+        content = (body.get("content") or "").strip()
+        if not content and not message["attachments"]:
+            raise Refused(400, 50006, "Cannot send an empty message")
+        components = body.get("components") or []
+        self.unchanged += (content, components) == (message["content"], message["components"])
+        message.update(content=content, components=components, edited_timestamp=now())
+        self.emit("MESSAGE_UPDATE", self.told(message))
+        return self.outside(message)
+
+    def do_delete(self, channel: Json, message: Json) -> None:
+        del self.messages[channel["id"]][message["id"]]
+        told = {"id": message["id"], "channel_id": channel["id"], "guild_id": channel["guild_id"]}
+        self.emit("MESSAGE_DELETE", told)
+
+    def do_history(self, channel: str, after: int, limit: int) -> list[Json]:
+        if self.channels[channel]["guild_id"] and not self.rights & RIGHTS["history"]:
+            raise Refused(403, 50013, "Missing Permissions")
+        if not 1 <= limit <= 100:
+            raise self._bad("limit")
+        found = [m for id, m in self.messages[channel].items() if int(id) > after and shown(m)]
+        part = found[:limit] if after else found[-limit:]
+        return [self.outside(message) for message in reversed(part)]
+
+    # -- channels
+
+    def do_thread(self, channel: Json, body: Json, on: str | None) -> Json:
+        if not self.rights & RIGHTS["threads"]:
+            raise Refused(403, 50013, "Missing Permissions")
+        if not 1 <= len(body.get("name") or "") <= 100:
+            raise self._bad("name")
+        if body.get("auto_archive_duration") not in (60, 1440, 4320, 10080):
+            raise self._bad("auto_archive_duration")
+        if (channel["type"] == FORUM) != ("message" in body):
+            raise self._bad("a forum's thread begins with a message, others do not")
+        if on is not None:
+            self.message(channel["id"], on)
+            if on in self.channels:
+                raise Refused(400, 160004, "A thread has already been created for this message")
+        id = self.channel(channel["guild_id"], body["name"], THREAD, channel["id"])
+        if on is not None:  # it has the id of its message
+            self.channels[on] = {**self.channels.pop(id), "id": on}
+            self.messages[on] = self.messages.pop(id)
+            id = on
+        made = self.channels[id]
+        self.emit("THREAD_CREATE", {**self.seen_channel(made), "newly_created": True})
+        if "message" in body:
+            self.add(id, self.me, body["message"]["content"], id=id)
+        return self.seen_channel(made)
+
+    def do_change(self, channel: Json, body: Json) -> Json:
+        if "name" in body:
+            self.rates.take(f"rename {channel['id']}", 2, 600.0)
+            if not 1 <= len(body["name"]) <= 100:
+                raise self._bad("name")
+        channel.update(body)
+        self.emit("THREAD_UPDATE", self.seen_channel(channel))
+        return self.seen_channel(channel)
+
+    # -- interactions
+
+    def do_commands(self, listed: list[Json] | None) -> list[Json]:
+        if listed is not None:
+            found = rules.commands(listed)
+            if found:
+                raise self._bad(found)
+            self.publications += 1
+            self.registered = [
+                {"id": self.snowflake(), "application_id": self.me["id"], "version": "1",
+                 "default_member_permissions": None, "nsfw": False, "integration_types": [0],
+                 **command, "options": [_trimmed(o) for o in command.get("options") or []]}
+                for command in listed
+            ]  # fmt: skip
+        return self.registered
+
+    def interact(self, kind: int, channel: str, user: Json, data: Json, **more: Any) -> str:
+        """Begun by a person; told to the bot. On the loop."""
+        place = self.channels[channel]
+        id, token = self.snowflake(), uuid.uuid4().hex
+        told: Json = {
+            "id": id, "application_id": self.me["id"], "type": kind, "data": data, "token": token,
+            "version": 1, "channel_id": channel, "channel": self.seen_channel(place),
+            "app_permissions": str(self.rights), "locale": "en-US", "entitlements": [],
+            "attachment_size_limit": rules.FILE, "authorizing_integration_owners": {}, **more,
+        }  # fmt: skip
+        if place["guild_id"]:
+            partial = {"id": place["guild_id"], "locale": "en-US", "features": []}
+            told.update(guild_id=place["guild_id"], member=self.member(user), guild=partial)
+            told["context"] = 0
+        else:
+            told.update(user=user, context=1)
+        self.interactions[id] = {"told": told, "at": time.monotonic(), "answer": None,
+                                 "user": user}  # fmt: skip
+        self.emit("INTERACTION_CREATE", told)
+        self._loop.call_later(ACK, self._overdue, id)
+        return id
+
+    def _overdue(self, id: str) -> None:
+        if self.interactions[id]["answer"] is None:
+            self.failed.append(id)
+
+    def do_answer(self, id: str, token: str, body: Json) -> Json | None:
+        found = self.interactions.get(id)
+        if found is None or found["told"]["token"] != token:
+            raise Refused(404, 10062, "Unknown interaction")
+        if found["answer"] is not None:
+            self.violations.append("an interaction is answered twice")
+            raise Refused(400, 40060, "Interaction has already been acknowledged.")
+        if time.monotonic() - found["at"] > ACK:
+            raise Refused(404, 10062, "Unknown interaction")
+        kind, asked, data = body["type"], found["told"]["type"], body.get("data") or {}
+        fits = {4: (2, 3, 5), 5: (2, 3, 5), 6: (3, 5), 7: (3, 5), 8: (4,), 9: (2, 3)}
+        if asked not in fits.get(kind, ()):
+            raise self._bad(f"an answer of type {kind} to one of {asked}")
+        made: Json | None = None
+        if kind == 4:
+            made = self._answer_message(found, data)
+        elif kind == 8 and rules.choices(data["choices"]):
+            raise self._bad(rules.choices(data["choices"]))
+        elif kind == 9 and rules.modal(data):
+            raise self._bad(rules.modal(data))
+        found["answer"] = body
+        if made is None:
+            return {"interaction": {"id": id, "type": asked}}
+        resource = {"type": 4, "message": self.outside(made)}
+        return {"interaction": {"id": id, "type": asked}, "resource": resource}
+
+    def _answer_message(self, interaction: Json, data: Json) -> Json:
+        content = data.get("content") or ""
+        if not 1 <= len(content.strip()) <= rules.TEXT:
+            raise self._bad("content")
+        if data.get("allowed_mentions") != {"parse": [], "replied_user": False}:
+            raise self._bad("somebody may be called by what the bot says")
+        told = interaction["told"]
+        flags = data.get("flags", 0)
+        meta = {"id": told["id"], "type": told["type"], "user": interaction["user"],
+                "authorizing_integration_owners": {}}  # fmt: skip
+        more = {"flags": flags, "type": 20, "interaction_metadata": meta,
+                "_for": interaction["user"]["id"] if flags & rules.EPHEMERAL else ""}  # fmt: skip
+        if flags & rules.EPHEMERAL:  # told to one person alone, and kept nowhere
+            return {"id": self.snowflake(), "content": content, **more}
+        return self.add(told["channel_id"], self.me, content.strip(), **more)
+
+
+def shown(message: Json) -> bool:
+    return not message.get("_for")
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat()
+
+
+def _trimmed(option: Json) -> Json:
+    """Discord leaves out what is false."""
+    return {key: value for key, value in option.items() if value not in (False, [])}
