@@ -8,11 +8,13 @@ import { searchPlugin } from './search/plugin';
 import { sessionPlugin } from './session/plugin';
 import { statusPlugin } from './status/plugin';
 import { terminalPlugin } from './terminal/plugin';
+import { frontPlugin } from './ui/plugin';
 
 export { ICodecast } from './connection/tokens';
 
 export default [
   connectionPlugin,
+  frontPlugin,
   sessionPlugin,
   panelPlugin,
   searchPlugin,

@@ -41,6 +41,11 @@ def running_lab(
     (config / "jupyter_lab_config.json").write_text(
         json.dumps({"LabApp": {"extra_labextensions_path": [str(labextensions)]}})
     )
+    # Notebook 7 beside it, at /tree
+    notebook = {"extra_labextensions_path": [str(labextensions)], "expose_app_in_browser": True}
+    (config / "jupyter_notebook_config.json").write_text(
+        json.dumps({"JupyterNotebookApp": notebook})
+    )
     (home / "ssh_config").write_text(ssh_config)
     env = {"HOME": str(home), "CODECAST_ROOT": str(home / "codecast")}
     with JupyterServer(

@@ -1,15 +1,12 @@
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, ReactWidget, WidgetTracker } from '@jupyterlab/apputils';
-import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { MainAreaWidget, ReactWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { createElement } from 'react';
 
 import { CommandIDs } from '../commands';
-import { ICodecast } from '../connection/tokens';
 import { Context, IContext } from '../ui/context';
 import { SESSION_ARGS, targetOf } from '../ui/front';
 import { codecastIcon } from '../ui/icon';
+import { IFront } from '../ui/plugin';
 import { ChangesModel } from './model';
 import { ChangesView } from './view';
 
@@ -45,21 +42,10 @@ export const changesPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:changes',
   description: 'Shows what changed in the directory of a session.',
   autoStart: true,
-  requires: [ICodecast, IRenderMimeRegistry],
-  optional: [ILayoutRestorer, ICommandPalette, ITranslator, IEditorLanguageRegistry],
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    rendermime: IRenderMimeRegistry,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null,
-    languages: IEditorLanguageRegistry | null
-  ) => {
-    const { commands, shell } = app;
-    const { user } = app.serviceManager;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
-    const context = { codecast, commands, rendermime, trans, user, languages };
+  requires: [IFront],
+  activate: (app: JupyterFrontEnd, front: IFront) => {
+    const { context, restorer } = front;
+    const { codecast, commands, trans } = context;
     const tracker = new WidgetTracker<MainAreaWidget<ChangesWidget>>({
       namespace: 'codecast-changes'
     });
@@ -67,9 +53,9 @@ export const changesPlugin: JupyterFrontEndPlugin<void> = {
       label: trans.__('Show the Changes'),
       caption: trans.__("What differs from the last commit in the session's directory"),
       describedBy: SESSION_ARGS,
-      isEnabled: args => !!targetOf(app, args),
+      isEnabled: args => !!targetOf(front, args),
       execute: args => {
-        const id = targetOf(app, args);
+        const id = targetOf(front, args);
         if (!id) {
           return undefined;
         }
@@ -81,16 +67,15 @@ export const changesPlugin: JupyterFrontEndPlugin<void> = {
           const name = codecast.hub.sessions.get(id)?.name ?? id;
           widget.title.label = trans.__('%1: changes', name);
           widget.title.icon = codecastIcon;
-          widget.title.closable = true;
           widget.toolbar.hide();
-          shell.add(widget, 'main');
-          void tracker.add(widget);
+          front.show(widget, tracker);
+        } else {
+          app.shell.activateById(widget.id);
         }
-        shell.activateById(widget.id);
         return widget;
       }
     });
-    palette?.addItem({ command: CommandIDs.showChanges, category: trans.__('Codecast') });
+    front.list(CommandIDs.showChanges);
     void restorer?.restore(tracker, {
       command: CommandIDs.showChanges,
       args: ({ content }) => ({ id: content.session }),

@@ -1,27 +1,19 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, Notification } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Notification } from '@jupyterlab/apputils';
 
 import { CommandIDs } from '../commands';
-import { ICodecast } from '../connection/tokens';
 import { attempt, SESSION_ARGS, targetOf } from '../ui/front';
+import { IFront } from '../ui/plugin';
 
 /** A session's transcript as a file beside one's notebooks. */
 export const exportPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:export',
   description: "Writes a session's transcript to a notebook or to Markdown.",
   autoStart: true,
-  requires: [ICodecast],
-  optional: [ICommandPalette, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ) => {
-    const { commands } = app;
+  requires: [IFront],
+  activate: (app: JupyterFrontEnd, front: IFront) => {
+    const { codecast, commands, trans } = front.context;
     const { contents } = app.serviceManager;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
 
     /** The first name that nothing has: what is there is never written over. */
     const freeName = async (stem: string, ending: string): Promise<string> => {
@@ -48,7 +40,6 @@ export const exportPlugin: JupyterFrontEndPlugin<void> = {
       await commands.execute('docmanager:open', { path });
     };
 
-    const category = trans.__('Codecast');
     for (const [command, ending, label] of [
       [CommandIDs.exportNotebook, 'ipynb', trans.__('Export the Transcript as a Notebook')],
       [CommandIDs.exportMarkdown, 'md', trans.__('Export the Transcript as Markdown')]
@@ -56,10 +47,10 @@ export const exportPlugin: JupyterFrontEndPlugin<void> = {
       commands.addCommand(command, {
         label,
         describedBy: SESSION_ARGS,
-        isEnabled: args => !!targetOf(app, args),
-        execute: args => attempt(() => save(targetOf(app, args)!, ending))
+        isEnabled: args => !!targetOf(front, args),
+        execute: args => attempt(() => save(targetOf(front, args)!, ending))
       });
-      palette?.addItem({ command, category });
+      front.list(command);
     }
   }
 };

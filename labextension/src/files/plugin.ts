@@ -1,12 +1,10 @@
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { folderIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
-import { ICodecast } from '../connection/tokens';
 import { attempt, SESSION_ARGS, targetOf } from '../ui/front';
+import { IFront } from '../ui/plugin';
 import { DRIVE, SessionDrive } from './drive';
 
 const BROWSER = 'codecast-files';
@@ -16,19 +14,13 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:files',
   description: "Shows the machines' files, in the directories of sessions.",
   autoStart: true,
-  requires: [ICodecast],
-  optional: [IFileBrowserFactory, ILayoutRestorer, ICommandPalette, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    factory: IFileBrowserFactory | null,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ) => {
-    const { commands, shell } = app;
+  requires: [IFront],
+  optional: [IFileBrowserFactory],
+  activate: (app: JupyterFrontEnd, front: IFront, factory: IFileBrowserFactory | null) => {
+    const { context, restorer } = front;
+    const { codecast, commands, trans } = context;
+    const { shell } = app;
     const { hub } = codecast;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
     const drive = new SessionDrive(codecast.api, hub);
     app.serviceManager.contents.addDrive(drive);
 
@@ -56,7 +48,7 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
       isEnabled: () => !!factory,
       execute: async args => {
         const files = open();
-        const session = hub.sessions.get(targetOf(app, args) ?? '');
+        const session = hub.sessions.get(targetOf(front, args) ?? '');
         if (files) {
           shell.activateById(files.id);
           await attempt(() => files.model.cd(session ? `/${session.name}` : '/'));
@@ -106,7 +98,7 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
         return widget;
       }
     });
-    palette?.addItem({ command: CommandIDs.browseFiles, category: trans.__('Codecast') });
+    front.list(CommandIDs.browseFiles);
   }
 };
 

@@ -1,11 +1,10 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, Notification as Toast } from '@jupyterlab/apputils';
+import { Notification as Toast } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
-import { ICodecast } from '../connection/tokens';
-import { NO_ARGS, sessionOf } from '../ui/front';
+import { NO_ARGS } from '../ui/front';
+import { IFront } from '../ui/plugin';
 import { INotice, Notices } from './notices';
 import { titleOf, toastOf } from './words';
 
@@ -16,18 +15,11 @@ export const notifyPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:notify',
   description: 'Tells when a session needs you or ends.',
   autoStart: true,
-  requires: [ICodecast],
-  optional: [ISettingRegistry, ICommandPalette, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    registry: ISettingRegistry | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ) => {
-    const { commands, shell } = app;
+  requires: [IFront],
+  optional: [ISettingRegistry],
+  activate: (app: JupyterFrontEnd, front: IFront, registry: ISettingRegistry | null) => {
+    const { codecast, commands, trans } = front.context;
     const { hub } = codecast;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
     const wanted = { toasts: true, browserNotifications: false, tellEnds: true };
     let settings: ISettingRegistry.ISettings | null = null;
     const read = () => {
@@ -53,7 +45,7 @@ export const notifyPlugin: JupyterFrontEndPlugin<void> = {
 
     notices.happened.connect((_, notice) => {
       const session = hub.sessions.get(notice.session);
-      const inFront = isSeen() && sessionOf(shell.currentWidget) === notice.session;
+      const inFront = isSeen() && front.inFront() === notice.session;
       if (!session || inFront || (notice.kind === 'ended' && !wanted.tellEnds)) {
         return;
       }
@@ -103,8 +95,7 @@ export const notifyPlugin: JupyterFrontEndPlugin<void> = {
         await settings?.set('browserNotifications', on);
       }
     });
-    const category = trans.__('Codecast');
-    palette?.addItem({ command: CommandIDs.browserNotifications, category });
+    front.list(CommandIDs.browserNotifications);
   }
 };
 

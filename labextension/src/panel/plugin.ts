@@ -1,16 +1,14 @@
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Dialog, ICommandPalette, InputDialog, showDialog } from '@jupyterlab/apputils';
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { createElement } from 'react';
 
 import { CommandIDs } from '../commands';
-import { ICodecast } from '../connection/tokens';
 import { IContext } from '../ui/context';
-import { attempt, MACHINE_ARGS, NO_ARGS, sessionOf } from '../ui/front';
+import { attempt, MACHINE_ARGS, NO_ARGS } from '../ui/front';
 import { codecastIcon } from '../ui/icon';
 import { Overlay } from '../ui/overlay';
+import { IFront } from '../ui/plugin';
 import { AddMachine } from './add';
 import { Adopt } from './adopt';
 import { Doctor } from './doctor';
@@ -23,31 +21,21 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:panel',
   description: 'The side panel: machines and their sessions.',
   autoStart: true,
-  requires: [ICodecast, IRenderMimeRegistry],
-  optional: [ILayoutRestorer, ICommandPalette, ITranslator, ILauncher],
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    rendermime: IRenderMimeRegistry,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null,
-    launcher: ILauncher | null
-  ) => {
-    const { commands, shell } = app;
-    const { user } = app.serviceManager;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
-    const context: IContext = { codecast, commands, rendermime, trans, user };
+  requires: [IFront],
+  optional: [ILauncher],
+  activate: (app: JupyterFrontEnd, front: IFront, launcher: ILauncher | null) => {
+    const { context, restorer } = front;
+    const { shell } = app;
+    const { trans } = context;
     const panel = new CodecastPanel(context);
     shell.add(panel, 'left', { rank: 900 });
     restorer?.add(panel, panel.id);
 
-    addCommands(app, context, panel);
+    addCommands(app, front, panel);
     addMachineCommands(app, context);
     addRowMenu(app, context);
 
-    const category = trans.__('Codecast');
-    for (const command of [
+    front.list(
       CommandIDs.newSession,
       CommandIDs.openPanel,
       CommandIDs.nextWaiting,
@@ -56,9 +44,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       CommandIDs.disconnectMachine,
       CommandIDs.examineMachine,
       CommandIDs.adoptSession
-    ]) {
-      palette?.addItem({ command, category });
-    }
+    );
     launcher?.add({
       command: CommandIDs.newSession,
       args: { isLauncher: true },
@@ -68,7 +54,8 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-function addCommands(app: JupyterFrontEnd, context: IContext, panel: CodecastPanel): void {
+function addCommands(app: JupyterFrontEnd, front: IFront, panel: CodecastPanel): void {
+  const { context } = front;
   const { commands, shell } = app;
   const { codecast, trans } = context;
   commands.addCommand(CommandIDs.openPanel, {
@@ -92,8 +79,7 @@ function addCommands(app: JupyterFrontEnd, context: IContext, panel: CodecastPan
     label: trans.__('Go to the Session That Needs You'),
     describedBy: NO_ARGS,
     execute: () => {
-      const current = sessionOf(shell.currentWidget);
-      const next = nextNeedy(codecast.hub.sessions.values(), current);
+      const next = nextNeedy(codecast.hub.sessions.values(), front.inFront());
       return next
         ? commands.execute(CommandIDs.openSession, { id: next.id })
         : commands.execute(CommandIDs.openPanel);

@@ -1,13 +1,10 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { createElement } from 'react';
 
 import { CommandIDs } from '../commands';
-import { ICodecast } from '../connection/tokens';
 import { NO_ARGS } from '../ui/front';
 import { Overlay } from '../ui/overlay';
+import { IFront } from '../ui/plugin';
 import { Finding } from './finding';
 import { SearchBox } from './search';
 
@@ -16,19 +13,10 @@ export const searchPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:search',
   description: 'Searches the words of all sessions.',
   autoStart: true,
-  requires: [ICodecast, IRenderMimeRegistry],
-  optional: [ICommandPalette, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    rendermime: IRenderMimeRegistry,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ) => {
-    const { commands } = app;
-    const { user } = app.serviceManager;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
-    const context = { codecast, commands, rendermime, trans, user };
+  requires: [IFront],
+  activate: (app: JupyterFrontEnd, front: IFront) => {
+    const { context } = front;
+    const { codecast, commands, trans } = context;
     const finding = new Finding(codecast.api); // its words are there when one comes back
     commands.addCommand(CommandIDs.search, {
       label: trans.__('Search Everything That Was Said…'),
@@ -38,6 +26,6 @@ export const searchPlugin: JupyterFrontEndPlugin<void> = {
           createElement(SearchBox, { finding, close })
         )
     });
-    palette?.addItem({ command: CommandIDs.search, category: trans.__('Codecast') });
+    front.list(CommandIDs.search);
   }
 };

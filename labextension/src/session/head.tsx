@@ -32,6 +32,7 @@ export function Head(props: {
       <b className="jp-Codecast-status" data-status={status}>
         {statusWord(status, trans)}
       </b>
+      {session && <b className="jp-Codecast-headName">{session.name}</b>}
       {session && (
         <span className="jp-Codecast-where" title={`${session.machine}:${session.cwd}`}>
           {session.cli} · {session.machine}:

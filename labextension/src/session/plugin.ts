@@ -1,20 +1,10 @@
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import {
-  Dialog,
-  ICommandPalette,
-  MainAreaWidget,
-  Notification,
-  showDialog,
-  WidgetTracker
-} from '@jupyterlab/apputils';
-import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Dialog, MainAreaWidget, showDialog, WidgetTracker } from '@jupyterlab/apputils';
 
 import { CommandIDs } from '../commands';
-import { CodecastError } from '../connection/api';
-import { ICodecast } from '../connection/tokens';
+import { attempt, SESSION_ARGS, targetOf } from '../ui/front';
 import { codecastIcon } from '../ui/icon';
+import { IFront } from '../ui/plugin';
 import type { SessionWidget } from './widget';
 
 const SOON = 1000; // milliseconds after Lab has its own in place
@@ -22,50 +12,19 @@ const SOON = 1000; // milliseconds after Lab has its own in place
 /** The view itself, which a page without a session does without. */
 const loadView = () => import(/* webpackChunkName: "lazy-session" */ './widget');
 
-/** The arguments of every command about one session; without an id, the one in front. */
-const SESSION_ARGS = {
-  args: {
-    type: 'object' as const,
-    properties: { id: { type: 'string' as const, description: 'The id of the session' } }
-  }
-};
-
 /** Sessions in the main area, and the commands about them. */
 export const sessionPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:session',
   description: 'Shows sessions in the main area.',
   autoStart: true,
-  requires: [ICodecast, IRenderMimeRegistry],
-  optional: [ILayoutRestorer, ICommandPalette, ITranslator, IEditorLanguageRegistry],
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    rendermime: IRenderMimeRegistry,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null,
-    languages: IEditorLanguageRegistry | null
-  ) => {
-    const { commands, shell } = app;
-    const { user } = app.serviceManager;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
+  requires: [IFront],
+  activate: (app: JupyterFrontEnd, front: IFront) => {
+    const { context, restorer } = front;
+    const { codecast, commands, trans } = context;
     const tracker = new WidgetTracker<MainAreaWidget<SessionWidget>>({ namespace: 'codecast' });
-    const context = { codecast, commands, rendermime, trans, user, languages };
 
-    /** The session that a command is about. */
-    const target = (args: { id?: unknown }): string | undefined =>
-      typeof args.id === 'string' ? args.id : tracker.currentWidget?.content.session;
+    const target = (args: { id?: unknown }) => targetOf(front, args);
     const state = (args: { id?: unknown }) => codecast.hub.sessions.get(target(args) ?? '')?.state;
-
-    /** Run it; a failure is told, since the command has no place of its own to show it. */
-    const attempt = async (action: () => Promise<unknown>): Promise<void> => {
-      try {
-        await action();
-      } catch (error) {
-        const { message, hint } = CodecastError.problem(error);
-        Notification.error(hint ? `${message} ${hint}` : message, { autoClose: false });
-      }
-    };
 
     commands.addCommand(CommandIDs.openSession, {
       label: trans.__('Open Session'),
@@ -90,12 +49,11 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
           widget = new MainAreaWidget({ content });
           widget.id = `codecast-session-${id}`;
           widget.title.icon = codecastIcon;
-          widget.title.closable = true;
           widget.toolbar.hide();
-          void tracker.add(widget);
-          shell.add(widget, 'main');
+          front.show(widget, tracker);
+        } else {
+          app.shell.activateById(widget.id);
         }
-        shell.activateById(widget.id);
         if (typeof args.seq === 'number') {
           widget.content.reveal(args.seq);
         }
@@ -144,14 +102,12 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
 
-    const category = trans.__('Codecast');
-    const listed = [
+    front.list(
       CommandIDs.interrupt,
       CommandIDs.stopSession,
       CommandIDs.resumeSession,
       CommandIDs.removeSession
-    ];
-    listed.forEach(command => palette?.addItem({ command, category }));
+    );
 
     // the first session opens at once
     void app.restored.then(() => window.setTimeout(() => void loadView(), SOON));

@@ -1,12 +1,10 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ReactWidget } from '@jupyterlab/apputils';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { createElement } from 'react';
 
-import { ICodecast } from '../connection/tokens';
 import { Context, IContext } from '../ui/context';
+import { IFront } from '../ui/plugin';
 import { StatusItem } from './item';
 
 class Status extends ReactWidget {
@@ -25,22 +23,13 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:status',
   description: 'Tells in the status bar how many sessions run and wait.',
   autoStart: true,
-  requires: [ICodecast, IRenderMimeRegistry],
-  optional: [IStatusBar, ITranslator], // Notebook 7 has no status bar
-  activate: (
-    app: JupyterFrontEnd,
-    codecast: ICodecast,
-    rendermime: IRenderMimeRegistry,
-    statusBar: IStatusBar | null,
-    translator: ITranslator | null
-  ) => {
-    const { commands } = app;
-    const { user } = app.serviceManager;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
+  requires: [IFront],
+  optional: [IStatusBar], // Notebook 7 has no status bar
+  activate: (app: JupyterFrontEnd, front: IFront, statusBar: IStatusBar | null) => {
     statusBar?.registerStatusItem('codecast-jupyter:status', {
       align: 'left',
       rank: 4,
-      item: new Status({ codecast, commands, rendermime, trans, user })
+      item: new Status(front.context)
     });
   }
 };

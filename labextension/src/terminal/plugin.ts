@@ -1,16 +1,15 @@
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
-import { IThemeManager } from '@jupyterlab/apputils';
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IThemeManager, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection, TerminalManager } from '@jupyterlab/services';
 import { Terminal } from '@jupyterlab/terminal';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 import { terminalIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
-import { ICodecast } from '../connection/tokens';
 import { ITerminal } from '../connection/types';
 import { attempt, targetOf } from '../ui/front';
+import { IFront } from '../ui/plugin';
 
 const BASE = 'api/codecast/v1';
 
@@ -19,19 +18,17 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
   id: 'codecast-jupyter:terminal',
   description: 'Opens terminals on machines, in the directories of sessions.',
   autoStart: true,
-  requires: [ICodecast],
-  optional: [ILayoutRestorer, ICommandPalette, ITranslator, IThemeManager],
+  requires: [IFront],
+  optional: [ITranslator, IThemeManager],
   activate: (
     app: JupyterFrontEnd,
-    codecast: ICodecast,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
+    front: IFront,
     translator: ITranslator | null,
     themes: IThemeManager | null
   ) => {
-    const { commands, shell } = app;
-    const { api, hub } = codecast;
-    const trans = (translator ?? nullTranslator).load('codecast_jupyter');
+    const { context, restorer } = front;
+    const { commands, trans } = context;
+    const { api, hub } = context.codecast;
     const tracker = new WidgetTracker<MainAreaWidget<Terminal>>({
       namespace: 'codecast-terminal'
     });
@@ -57,11 +54,8 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       content.title.changed.connect(name);
       content.title.caption = `${opened.machine}:${opened.cwd}`;
       content.title.icon = terminalIcon;
-      widget.title.closable = true;
       session.disposed.connect(() => widget.dispose());
-      shell.add(widget, 'main', { type: 'Terminal' });
-      void tracker.add(widget);
-      shell.activateById(widget.id);
+      front.show(widget, tracker, { type: 'Terminal' });
       void content.ready.then(() => content.activate()); // one types at once
       return widget;
     };
@@ -89,14 +83,14 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
           const opened = await api.terminal(name).catch(() => null);
           return opened ? show(opened) : undefined;
         }
-        const session = typeof args.machine === 'string' ? undefined : targetOf(app, args);
+        const session = typeof args.machine === 'string' ? undefined : targetOf(front, args);
         const machine = typeof args.machine === 'string' ? args.machine : 'local';
         const where = session ? { session } : { machine };
         await attempt(async () => show(await api.openTerminal(where)));
         return undefined;
       }
     });
-    palette?.addItem({ command: CommandIDs.openTerminal, category: trans.__('Codecast') });
+    front.list(CommandIDs.openTerminal);
     void restorer?.restore(tracker, {
       command: CommandIDs.openTerminal,
       args: ({ content }) => ({ name: content.session.name }),

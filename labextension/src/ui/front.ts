@@ -1,8 +1,8 @@
-import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 
 import { CodecastError } from '../connection/api';
+import type { IFront } from './plugin';
 
 /** The session that a widget of ours is about: its view, its terminal, its changes. */
 export function sessionOf(widget: Widget | null): string | undefined {
@@ -11,8 +11,8 @@ export function sessionOf(widget: Widget | null): string | undefined {
 }
 
 /** The session that a command is about: the one named, else the one in front. */
-export function targetOf(app: JupyterFrontEnd, args: { id?: unknown }): string | undefined {
-  return typeof args.id === 'string' ? args.id : sessionOf(app.shell.currentWidget);
+export function targetOf(front: IFront, args: { id?: unknown }): string | undefined {
+  return typeof args.id === 'string' ? args.id : front.inFront();
 }
 
 /** Run it; a failure is told, for a command has no place of its own to show it. */
