@@ -1,4 +1,5 @@
-"""Latency per event, by rate and round trip: from the CLI's stdout, stored on the way.
+"""Latency per event, by rate and round trip: from the CLI's write until it is had, which is when
+the transaction that stores it is committed (raw ssh: when its reader has the bytes).
 
 Ways take turns in an order that is shuffled anew each round; what is told is the median of the
 rounds' p50 and p99. What the wire itself takes is subtracted before ratios are formed.
@@ -18,7 +19,7 @@ from .ways.forward import Forward
 from .ways.ours import Ours
 from .ways.raw import Raw
 
-MARK_P50, MARK_P99 = 2.5, 3.0
+MARK_P50, MARK_P99, MARK_FORWARD = 2.5, 3.0, 1.0
 TRICKLE = 2.0  # events a second up to which ways are measured side by side
 Trials = dict[str, list[Trial]]
 
@@ -76,7 +77,13 @@ def _tell(result: Result, trials: Trials, rate: float, rtt: float) -> None:
         ours = values.pop("ours")
         judged = mark if not rtt and rate >= 100 else None
         result.add(f"{where}: {label}", ours, "ms", others=values, mark=judged)
+        if share == 0.5:
+            other = {Forward.name: values[Forward.name]}
+            against = f"{where}: p50 against {Forward.name}"
+            result.add(against, ours, "ms", others=other, mark=MARK_FORWARD)
     if not rtt and rate >= 100:
+        until = median([percentile(each.journaled, 0.5) for each in trials["ours"]])
+        result.add(f"{where}: p50 of it until the journal", until, "ms")
         spent = {name: median([sum(t.cpu.values()) for t in of]) for name, of in trials.items()}
         ours = spent.pop("ours")
         result.add(f"{where}: CPU an event, all processes", ours, "µs", others=spent)

@@ -1,4 +1,5 @@
-"""Flat out: events of 200 bytes a second, parsed, and stored exactly once where the way stores."""
+"""Flat out: events of 200 bytes a second, from the CLI's stdout, parsed, and stored exactly once
+where the way stores."""
 
 from __future__ import annotations
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 @dataclass
 class Trial:
     """`latencies` in ms, from the source's clock until the event was had; `seconds` from the first
-    event to the last; `cpu` in microseconds an event by place."""
+    event to the last; `cpu` in microseconds an event by place; `journaled` like `latencies`,
+    until the event was given to the machine's journal, where the way tells it."""
 
     latencies: list[float]
     seconds: float
     cpu: dict[str, float] = field(default_factory=dict)
+    journaled: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:

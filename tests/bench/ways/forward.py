@@ -29,10 +29,13 @@ DAEMON = Path(__file__).with_name("daemon.py")
 
 
 class Forward(Way):
+    name = "forward + SSE"
+
     def __init__(self, site: Site, plain: bool = False) -> None:
         self._site = site
         self._plain = plain
-        self.name = "forward + SSE, as it comes" if plain else "forward + SSE"
+        if plain:
+            self.name = "forward + SSE, as it comes"
         self._home = site.home / f"forward-{'plain' if plain else 'nodelay'}"
 
     async def open(self) -> None:

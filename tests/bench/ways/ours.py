@@ -1,9 +1,13 @@
-"""Ours: journal, relay, one exec channel, the hub's store, a subscriber of its feed."""
+"""Ours: supervisor, journal, one exec channel, the hub's store. What is committed there is had."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import time
+
+from codecast_jupyter.control.ingest import Row
 
 from .. import processes
 from ..site import ACTOR, Site
@@ -22,31 +26,27 @@ class Ours(Way):
 
     async def carry(self, rate: float, count: int) -> Trial:
         hub = self._site.hub
-        head = (await hub.sessions.get(self._session))["last_seq"]
-        batches = hub.feed.subscribe(self._session, head)
+        heard = _Heard(count)
         before = self._cost()
-        text = [{"type": "text", "text": f"{rate} {count}"}]
-        await hub.sessions.prompt(self._session, text, actor=ACTOR)
-        numbers: list[int] = []
-        latencies: list[float] = []
-        first = now = 0
+        told = hub.feed.moved
+
+        def moved(session: str, head: int, rows: list[Row]) -> None:
+            if session == self._session:
+                heard.take(rows)
+            told(session, head, rows)
+
+        hub.feed.moved = moved  # type: ignore[method-assign]
         try:
-            async for batch in batches:
-                now = time.monotonic_ns()
-                for event in batch:
-                    if event["type"] == "agent_message_chunk":
-                        first = first or now
-                        number, when, _ = event["content"]["text"].split(" ", 2)
-                        numbers.append(int(number))
-                        latencies.append((now - int(when)) / 1e6)
-                if batch[-1]["type"] in ("turn_ended", "prompt_state") and len(numbers) == count:
-                    break
+            text = [{"type": "text", "text": f"{rate} {count}"}]
+            await hub.sessions.prompt(self._session, text, actor=ACTOR)
+            await heard.over.wait()
         finally:
-            await batches.aclose()
+            hub.feed.moved = told  # type: ignore[method-assign]
         after = self._cost()
-        check(numbers, count)
+        check(heard.numbers, count)
         cost = {place: (after[place] - before[place]) / count * 1e6 for place in after}
-        return Trial(latencies, (now - first) / 1e9, cost)
+        seconds = (heard.last - heard.first) / 1e9
+        return Trial(heard.latencies, seconds, cost, heard.journaled)
 
     def _cost(self) -> dict[str, float]:
         places = self._site.remote()
@@ -59,3 +59,29 @@ class Ours(Way):
 
     async def close(self) -> None:
         await self._site.hub.sessions.destroy(self._session, actor=ACTOR)
+
+
+class _Heard:
+    """What the hub has committed of one trial, each event parsed, until the turn is over."""
+
+    def __init__(self, count: int) -> None:
+        self.numbers: list[int] = []
+        self.latencies: list[float] = []
+        self.journaled: list[float] = []
+        self.first = self.last = 0  # ns
+        self.over = asyncio.Event()
+        self._count = count
+        self._clocks = time.time_ns() - time.monotonic_ns()  # journals are dated by the wall's
+
+    def take(self, rows: list[Row]) -> None:
+        now = time.monotonic_ns()
+        for row in rows:
+            event = json.loads(row.body)
+            if row.type == "agent_message_chunk":
+                self.first, self.last = self.first or now, now
+                number, when, _ = event["content"]["text"].split(" ", 2)
+                self.numbers.append(int(number))
+                self.latencies.append((now - int(when)) / 1e6)
+                self.journaled.append((row.time * 1000 - self._clocks - int(when)) / 1e6)
+        if rows[-1].type in ("turn_ended", "prompt_state") and len(self.numbers) == self._count:
+            self.over.set()
