@@ -104,7 +104,7 @@ class ExecPipe(Pipe):
 
     async def start(self, command: str) -> None:
         try:
-            self._channel, _ = await self._connection.create_session(
+            await self._connection.create_session(
                 lambda: _ExecSession(self),
                 command,
                 encoding=None,
@@ -152,6 +152,9 @@ class _ExecSession(asyncssh.SSHClientSession[bytes]):
         self._status: int | None = None
         self._signal: str | None = None
 
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._pipe._channel = chan  # what comes now may be answered before `start` returns
+
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         if datatype is None:
             self._pipe.on_data(data)
@@ -198,7 +201,7 @@ class ProcessPipe(Pipe):
     async def start(self, command: str) -> None:
         loop = asyncio.get_running_loop()
         try:
-            self._transport, _ = await loop.subprocess_exec(
+            await loop.subprocess_exec(
                 lambda: _ProcessProtocol(self),
                 *self._argv,
                 command,
@@ -269,7 +272,7 @@ class _ProcessProtocol(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)
-        self._transport = transport
+        self._transport = self._pipe._transport = transport
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 1:
