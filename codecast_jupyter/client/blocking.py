@@ -105,6 +105,9 @@ class Client:
             else self._run(AsyncClient.discover(url, token, surface=surface))
         )
 
+    def __repr__(self) -> str:
+        return f"<Client of {self.aio.connection.url}>"
+
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run it beside; the future is concurrent.futures'."""
         return self._background.submit(work)

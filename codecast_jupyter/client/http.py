@@ -19,6 +19,7 @@ from .discovery import Connection
 CONNECT = 10.0  # seconds
 ANSWER = 300.0  # seconds: a start may bring the agent to a machine far away
 LARGEST = 256 << 20  # bytes of an answer
+TOKEN = "Authorization: token"  # what the API tells strangers to send
 
 
 class Http:
@@ -186,13 +187,14 @@ def refused(connection: Connection, status: int, body: bytes = b"") -> CodecastE
         told = json.loads(body)
     except ValueError:
         told = None
-    if isinstance(told, dict) and "code" in told:
+    stranger = status in (401, 403) and isinstance(told, dict) and TOKEN in str(told.get("hint"))
+    if isinstance(told, dict) and "code" in told and not stranger:
         return CodecastError.from_json(told)
     if status in (301, 302, 303, 401, 403):
         return CodecastError(
             "forbidden",
             f"The Jupyter server at {connection.url} does not accept our token.",
-            "Set CODECAST_TOKEN (`jupyter server list` shows it).",
+            "`jupyter server list` shows it there: set CODECAST_TOKEN, or cc.connect(url, token).",
         )
     if status == 404:
         return CodecastError(

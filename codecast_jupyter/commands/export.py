@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from codecast_agent.protocol.errors import CodecastError
 
 from .context import Context
 from .results import Done, Result, Text
 from .sessions import find, history
 from .table import SESSION, Command, Values, flag, option
+from .target import target, writing
 from .words import name, one_line
 
 Json = Mapping[str, Any]
@@ -27,26 +25,10 @@ async def export(context: Context, values: Values) -> Result:
     text = written(kind, session, events)
     if output == "-":
         return Text(text)
-    target = Path(context.cwd, Path(output or ".").expanduser())
-    if target.is_dir():
-        target /= f"{name(session)}.{kind}"
-    if target.exists() and not values["force"]:
-        raise CodecastError(
-            "conflict",
-            f"{one_line(target)} exists already.",
-            "Write elsewhere by --output FILE, or over it by --force.",
-        )
-    try:
-        target.write_text(text, "utf-8")
-    except OSError as error:
-        raise CodecastError(
-            "disk_full" if error.errno == 28 else "bad_request",
-            f"{one_line(target)} cannot be written: {error.strerror or error}.",
-            "Name another place by --output FILE.",
-        ) from error
-    return Done(
-        f"{name(session)} is {one_line(target)} now.", {"path": str(target), "format": kind}
-    )
+    path = target(context.cwd, output, f"{name(session)}.{kind}", values["force"])
+    with writing(path):
+        path.write_text(text, "utf-8")
+    return Done(f"{name(session)} is {one_line(path)} now.", {"path": str(path), "format": kind})
 
 
 def _by_name(output: str | None) -> str:

@@ -13,6 +13,7 @@ from .context import Context
 from .results import Done, Files, Result
 from .sessions import find
 from .table import SESSION, Command, Values, flag, option, positional
+from .target import target, writing
 from .words import name, one_line, size
 
 FAMILY = "Files"
@@ -26,33 +27,20 @@ async def files(context: Context, values: Values) -> Result:
 async def get(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     path = values["path"]
-    target = Path(context.cwd, Path(values["output"] or ".").expanduser())
-    if target.is_dir():
-        target /= path.rpartition("/")[2] or "file"
-    if target.exists() and not values["force"]:
-        raise CodecastError(
-            "conflict",
-            f"{one_line(target)} exists already.",
-            "Write elsewhere by --output FILE, or over it by --force.",
-        )
-    aside = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
+    to = target(context.cwd, values["output"], path.rpartition("/")[2] or "file", values["force"])
+    aside = to.with_name(f".{to.name[:100]}.{os.getpid()}.part")
     try:
-        taken = await context.client.download(
-            session["id"], path, _writer(aside, _shower(context, path))
-        )
-        aside.replace(target)
-    except OSError as error:
-        raise CodecastError(
-            "disk_full" if error.errno == 28 else "bad_request",
-            f"{one_line(target)} cannot be written: {error.strerror or error}.",
-            "Name another place by --output FILE.",
-        ) from error
+        with writing(to):
+            taken = await context.client.download(
+                session["id"], path, _writer(aside, _shower(context, path))
+            )
+            aside.replace(to)
     finally:
         aside.unlink(missing_ok=True)
         if context.status is not None:
             context.status("")
-    words = f"{one_line(path)} is {one_line(target)} now ({size(taken)})."
-    return Done(words, {"path": str(target), "size": taken})
+    words = f"{one_line(path)} is {one_line(to)} now ({size(taken)})."
+    return Done(words, {"path": str(to), "size": taken})
 
 
 def _writer(path: Path, show: Callable[[int, int], None]) -> Callable[[bytes, int], None]:

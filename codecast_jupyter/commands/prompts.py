@@ -92,17 +92,27 @@ async def _waited_for(
 async def until_done(
     context: Context, session: str, prompt: str, after: int, problem: dict[str, Any]
 ) -> AsyncIterator[Json]:
-    """The session's events until this prompt has ended; `problem` is filled when it ended badly."""
+    """The session's events until this prompt has ended; `problem` is filled when it ended badly,
+    or waits for a larger budget, which nobody can tell the end of."""
     turn = None
+    over: Json | None = None  # the last `budget_reached` that was not raised since
     async for event in context.client.events(session, after=after):
         yield event
         kind = event.get("type")
+        ours = kind == "prompt_state" and event.get("prompt") == prompt
+        if kind == "budget_reached":
+            over = event
+        elif kind == "budget_update":
+            over = None
+        # that it once waited may be the past, which is read from its beginning
+        here = turn is None and (kind == "budget_reached" or ours)
+        if over is not None and here and await _held(context, session, prompt):
+            problem.update(paused(over))
+            return
         if kind == "turn_started" and prompt in event.get("prompts", []):
             turn = event.get("turn")
-        elif kind == "budget_reached":
-            problem.update(_over(event))
-            if turn is None:
-                return
+        elif kind == "budget_reached" and turn is not None:
+            problem.update(paused(event))
         elif kind == "turn_ended" and turn is not None and event.get("turn") == turn:
             problem.update(event.get("error") or {})
         elif kind == "session_state" and event.get("state") == "failed":
@@ -110,20 +120,26 @@ async def until_done(
                 event.get("error") or {"code": "cli_failed", "message": "The CLI did not start."}
             )
             return
-        elif (
-            kind == "prompt_state"
-            and event.get("prompt") == prompt
-            and event.get("state") in TERMINAL_PROMPT_STATES
-        ):
+        elif ours and event.get("state") in TERMINAL_PROMPT_STATES:
             if event["state"] != "done" and not problem:
                 problem.update(event.get("error") or _ended(event["state"]))
             return
 
 
-def _over(event: Json) -> Json:
+async def _held(context: Context, session: str, prompt: str) -> bool:
+    """Whether the prompt waits for a larger budget."""
+    known = await context.client.session(session)
+    if not (known.get("state") or {}).get("over_budget"):
+        return False
+    sent = {found["id"]: found["state"] for found in await context.client.prompts(session)}
+    return sent.get(prompt) in WAITING
+
+
+def paused(over: Json) -> Json:
+    """The error of a prompt that waits for a larger budget; `over` is the limit reached."""
     return {
         "code": "conflict",
-        "message": f"The session is paused: its budget is reached ({over_words(event)}).",
+        "message": f"The session is paused: its budget is reached ({over_words(over)}).",
         "hint": "What waits goes on when it is raised: codecast budget SESSION",
     }
 

@@ -7,6 +7,7 @@ the person's own cell is told, since that is the one that they can change.
 from __future__ import annotations
 
 import linecache
+import re
 from types import TracebackType
 
 from codecast_agent.protocol.errors import CodecastError
@@ -28,6 +29,13 @@ class Interrupted(KeyboardInterrupt):
         return [f"{YELLOW}{BOLD}Interrupted.{END} {safe(self.words)}"]
 
 
+class NotYet(TimeoutError):
+    """It was waited for so long; it goes on."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{YELLOW}{BOLD}{safe(self)}{END}", f"{YELLOW}It goes on: `wait()` again.{END}"]
+
+
 def install() -> None:
     """Let IPython show a CodecastError in its own words. Elsewhere this changes nothing."""
     CodecastError._render_traceback_ = rendered  # type: ignore[attr-defined]
@@ -39,12 +47,23 @@ def rendered(error: CodecastError) -> list[str]:
     if error.detail:
         lines += [f"{DIM}  {line}{END}" for line in safe(error.detail).rstrip().split("\n")]
     if error.hint:
-        lines.append(f"{YELLOW}{safe(error.hint)}{END}")
+        lines.append(f"{YELLOW}{safe(in_a_cell(error.hint))}{END}")
     place = _line_of_cell(error.__traceback__)
     if place is not None:
         number, text = place
         lines.append(f"{DIM}line {number} of the cell: {safe(text)}{END}")
     return lines
+
+
+def in_a_cell(words: str) -> str:
+    """Commands are written as a cell takes them: `codecast ls` is `%codecast ls`."""
+    from codecast_jupyter.commands.table import split
+
+    def mark(found: re.Match[str]) -> str:
+        command, _ = split(found[1].split())
+        return found[0] if command is None else f"%{found[0]}"
+
+    return re.sub(r"(?<![\w%/.-])codecast ((?:[a-z]+ ?){1,2})", mark, words)
 
 
 def _line_of_cell(trace: TracebackType | None) -> tuple[int, str] | None:

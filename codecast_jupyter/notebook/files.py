@@ -8,6 +8,7 @@ from typing import Any
 
 from codecast_jupyter.client.types import OfferedFile
 from codecast_jupyter.commands.render.markdown import code, fence
+from codecast_jupyter.commands.target import writing
 from codecast_jupyter.commands.words import age, size
 
 from .connection import client
@@ -88,7 +89,9 @@ class File:
         target = Path(to).expanduser()
         if target.is_dir():
             target /= Path(self.name).name
-        target.write_bytes(self.read())
+        content = self.read()
+        with writing(target, "Name another place: file.save(path)."):
+            target.write_bytes(content)
         return target
 
     def _row(self) -> Json:

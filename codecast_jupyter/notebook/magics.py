@@ -74,12 +74,8 @@ def _words(line: str) -> list[str]:
 
 
 def _parsed(words: list[str]) -> Parsed:
-    """Raises CodecastError that names the nearest word, in the notebook's terms."""
-    try:
-        parsed = parse(words)
-    except CodecastError as error:
-        hint = error.hint.replace("codecast ", "%codecast ")
-        raise CodecastError(error.code, error.message, hint, error.detail) from None
+    """Raises CodecastError that names the nearest word."""
+    parsed = parse(words)
     if parsed.server is not None:
         connection.connect(parsed.server)
     return parsed

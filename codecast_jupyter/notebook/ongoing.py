@@ -10,7 +10,7 @@ from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
 from . import connection
-from .errors import Interrupted
+from .errors import Interrupted, NotYet
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -78,7 +78,7 @@ class Ongoing:
                 assert self._done is not None
                 left = LOOK if end is None else min(LOOK, end - time.monotonic())
                 if left <= 0:
-                    raise TimeoutError(f"{self!r} has not ended after {timeout} seconds")
+                    raise NotYet(f"{self!r} has not ended after {timeout} seconds.")
                 with self._waited_for():
                     futures.wait([self._done], left)
                     self.view.refresh()

@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mappin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import text as text_block
 from codecast_jupyter.client.types import Hit, Prompt, Usage
 from codecast_jupyter.client.types import Session as SessionData
 from codecast_jupyter.commands import results
 from codecast_jupyter.commands.context import Context, on_machine, waiting
-from codecast_jupyter.commands.export import written
+from codecast_jupyter.commands.export import FORMATS, written
 from codecast_jupyter.commands.files import attached
 from codecast_jupyter.commands.render.markdown import STATUS_MARK
 from codecast_jupyter.commands.render.markdown import session as session_markdown
 from codecast_jupyter.commands.sessions import find, history, place
+from codecast_jupyter.commands.target import writing
 from codecast_jupyter.commands.transcript import Entry, Transcript
 from codecast_jupyter.commands.words import age, dollars
 
@@ -200,11 +202,13 @@ class Session:
         ("y", "n because ..."), or a function from a Request to one, where None leaves it to
         people. The same `id` again is the same prompt. Interrupting the cell interrupts the turn.
 
-        Raises CodecastError when the prompt is refused or its turn ends badly.
+        Raises CodecastError when the prompt is refused or its turn ends badly, and before anything
+        is sent where the session is over its budget.
         """
         awaited = surroundings.awaits()
         id = id or str(uuid.uuid4())
-        after = int(self.refresh().data.get("last_seq") or 0)
+        self._within_budget()
+        after = int(self.data.get("last_seq") or 0)
         self._send(prompt, attach, id=id)
         turn = Turn(self, id, prompt, after, on_request)
         if show:
@@ -212,6 +216,17 @@ class Session:
 
             turn.view = view(turn)
         return turn.wait() if (not awaited if wait is None else wait) else turn
+
+    def _within_budget(self) -> None:
+        """What is sent to a paused session waits, and nobody can tell how long."""
+        over = self.state.get("over_budget")
+        if over:
+            raise CodecastError(
+                "conflict",
+                f"{self.name} is paused: its budget is reached ({over_words(over)}).",
+                f"Raise it, s.set(budget={{{over.get('limit')!r}: ...}}), or None for no limit;"
+                " then ask again. `send` queues a prompt until then.",
+            )
 
     def send(
         self, prompt: str, *, attach: Sequence[str | Path] = (), steer: bool = False
@@ -307,9 +322,14 @@ class Session:
         target = Path(path).expanduser()
         if target.is_dir():
             target /= f"{self.name}.ipynb"
-        events = self.history()
         kind = target.suffix.removeprefix(".")
-        target.write_text(written(kind, self.data, events), "utf-8")
+        if kind not in FORMATS:
+            raise CodecastError(
+                "bad_request",
+                f"A transcript is written as .ipynb, .md or .json, not as {target.name!r}.",
+            )
+        with writing(target, "Name another place: session.export(path)."):
+            target.write_text(written(kind, self.data, self.history()), "utf-8")
         return target
 
     def to_frame(self) -> Any:

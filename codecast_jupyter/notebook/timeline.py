@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.commands.target import writing
 
 from .session import Session
 
@@ -45,7 +46,8 @@ class Picture:
     def save(self, path: str | Path) -> Path:
         """PNG, SVG or PDF, by the file's name."""
         target = Path(path).expanduser()
-        self.figure.savefig(target, bbox_inches="tight")
+        with writing(target, "Name another place: picture.save(path)."):
+            self.figure.savefig(target, bbox_inches="tight")
         return target
 
     def _repr_png_(self) -> bytes:

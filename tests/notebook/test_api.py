@@ -76,6 +76,21 @@ def test_refusal_and_failure_are_told(session: cc.Session) -> None:
     assert until(lambda: session.status == "idle", "the turn was interrupted")
 
 
+def test_paused_session_says_so_instead_of_letting_the_cell_wait(session: cc.Session) -> None:
+    session.set(budget={"max_turns": 1})
+    session.ask("read nothing.txt", show=False)
+    with pytest.raises(cc.CodecastError, match=r"paused: .* \(1 of 1 turns taken\)") as told:
+        session.ask("read nothing.txt", show=False)
+    assert "s.set(budget={'max_turns': ...})" in told.value.hint
+    assert len(session.prompts) == 1  # nothing was sent
+    queued = session.send("read something.txt")["id"]
+    with pytest.raises(cc.CodecastError, match="paused"):
+        session.turn(queued).wait(60)
+    session.set(budget={"max_turns": None})
+    until(lambda: session.status == "idle" and session.state["turns"] == 2, "it went on")
+    assert session.turn(queued).wait(60).ok  # though its journal tells of the pause
+
+
 async def test_awaited_asks_run_beside_the_loop(api: Client, machines: Machines) -> None:
     made = [cc.start("local", str(machines.project()), cli="demo") for _ in range(2)]
     ticks = 0

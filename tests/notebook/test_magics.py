@@ -120,6 +120,7 @@ def test_tab_completes_commands_machines_sessions_paths_models_options(
     assert "fast" in kernel.complete("%codecast model magic-otter fa")
 
 
+CLIENT = "from codecast_jupyter.notebook.connection import client"
 OURS = re.compile(r"Traceback|codecast_jupyter/|\.py\b|File \"|raise ")
 
 
@@ -129,7 +130,7 @@ OURS = re.compile(r"Traceback|codecast_jupyter/|\.py\b|File \"|raise ")
         ("%codecast shw", "There is no command 'shw'. Did you mean show?", "%codecast help"),
         ("%codecast show", "SESSION is missing", "usage: %codecast show SESSION"),
         ("%codecast show 'a", "cannot be read: No closing quotation", "Close the quotes"),
-        ("%codecast show magic-oter", "Did you mean 'magic-otter'?", "ls --all"),
+        ("%codecast show magic-oter", "Did you mean 'magic-otter'?", "`%codecast ls --all`"),
         ("%%codecast\nhello", "To which session", "%%codecast SESSION"),
         ("%%codecast magic-otter\n \n", "has no text", "%%codecast SESSION"),
         ("%%codecast ls\nhello", "takes no text of a cell", "with one %"),
@@ -142,6 +143,17 @@ OURS = re.compile(r"Traceback|codecast_jupyter/|\.py\b|File \"|raise ")
         ("cc.map('x', [])", "nothing to do", "at least one row"),
         ("await s.ask('fail')", "", ""),
         ("cc.run('no-such-run')", "There is no run 'no-such-run'", ""),
+        ("s.export('/no/such/a.md')", "/no/such/a.md cannot be written: No such file", "another"),
+        ("s.export('a.docx')", "written as .ipynb, .md or .json, not as 'a.docx'", ""),
+        ("s.ask('slow 1', show=False, wait=False).wait(0.1)", "has not ended", "wait()"),
+        ("cc.start('gpu-1', '~', cli='claud')", "no CLI named 'claud'", "Known are claude"),
+        ("cc.map('{no}', [{'a': 1}])", "{no}, which no row has", "There are {a}"),
+        ("cc.connect('http://127.0.0.1:1')", "does not answer", "Is it running?"),
+        (
+            f"{CLIENT}; cc.connect(client().connection.url, 'x')",
+            "does not accept our token",
+            "cc.connect(url",
+        ),
     ],
 )
 def test_error_is_one_readable_message_with_the_fix(
