@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -197,8 +197,8 @@ def _line(call: Json) -> str:
 def _request(view: View, block: Block, style: Style, limits: Limits, picks: Picks) -> list[Desired]:
     data, id = block["request"], block["id"]
     where = " on ".join(part for part in (style.session, style.machine) if part)
-    body = md.request(_decided(data) if block["done"] else data)
-    body += f"\n\n*{md.esc(where)}*" if where else ""
+    shown = _decided(data) if block["done"] else data
+    whole, body = _asked(data, where), _asked(shown, where)
     outcome = ""
     buttons: tuple[Control, ...] = ()
     if "resolution" in block:
@@ -221,21 +221,25 @@ def _request(view: View, block: Block, style: Style, limits: Limits, picks: Pick
         outcome = f"Chosen so far: {chosen}" if chosen else ""
     room = limits.text - limits.size(outcome) - 400
     pieces = split(body, room, limits.size)
-    files: tuple[Attachment, ...] = ()
-    if len(pieces) > FILE_FROM:
-        files = (Attachment("request.md", body),)
-        pieces = pieces[:1]
-        tail = split(md.request({**data, "content": [], "raw_input": None}), room // 2, limits.size)
+    found = []
+    if len(split(whole, limits.text - 400, limits.size)) > FILE_FROM:  # whatever is chosen so far
+        file = (Attachment("request.md", whole),)
+        out = Outgoing("The whole request.")
+        found.append(Desired(f"{id}/file", id, out, final=True, attachments=file))
+        short = md.request({**shown, "content": [], "raw_input": None})
+        tail = split(short, room // 2, limits.size)
         outcome = f"*The whole is in request.md.*\n\n{tail[-1].text}\n\n{outcome}".strip()
         pieces = [split(pieces[0].text, room // 3, limits.size)[0]]
-    found = []
     for number, piece in enumerate(pieces):
         last = number == len(pieces) - 1
         text = "\n\n".join(part for part in (piece.text, outcome if last else "") if part)
         out = Outgoing(text, controls=buttons if last else (), notify=last)
-        made = Desired(f"{id}/{number}", id, out, final=bool(block["done"]))
-        found.append(replace(made, attachments=files) if last else made)
+        found.append(Desired(f"{id}/{number}", id, out, final=bool(block["done"])))
     return found
+
+
+def _asked(data: Json, where: str) -> str:
+    return md.request(data) + (f"\n\n*{md.esc(where)}*" if where else "")
 
 
 def _decided(data: Json) -> Json:

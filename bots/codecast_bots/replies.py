@@ -41,15 +41,22 @@ class Reply:
             pieces = [*pieces[: MOST_PARTS - 1], pieces[MOST_PARTS - 1]]
         texts = [piece.text for piece in pieces]
         files = tuple(FileOut(name, Path(path)) for name, path in self.files)
+        alone = bool(files) and bool(texts) and not captioned(texts[-1], limits)
         made = [Outgoing(text) for text in texts] or [Outgoing("")]
         made[0] = Outgoing(made[0].body, reply_to=self.reply_to)
         last = made[-1]
         made[-1] = Outgoing(
             last.body,
             controls=tuple(Button(token, label) for token, label in self.buttons),
-            files=files,
+            files=() if alone else files,
             reply_to=last.reply_to,
             notify=self.notify,
             asks_text=self.asks_text,
         )
-        return made
+        # a message of its own, so that neither is said again because of the other
+        return [*made, Outgoing("", files=files)] if alone else made
+
+
+def captioned(body: str, limits: Limits) -> bool:
+    """Whether the words may stand below files."""
+    return limits.caption is None or limits.size(body) <= limits.caption

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,13 @@ class Stage:
 
     def texts(self) -> list[str]:
         return self.server.texts(self.chat)
+
+
+async def eventually(look: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + 30
+    while not look():
+        assert time.monotonic() < end, what
+        await asyncio.sleep(0.02)
 
 
 async def retried(call: Callable[[], Any]) -> None:

@@ -83,7 +83,7 @@ def test_a_crash_at_any_moment_loses_nothing_and_doubles_nothing(
             async with stage.life():
                 server.fault = faults
                 limits = stage.outbox.limits
-                stage.outbox.adapter._saw(str(stage.chat), 1)  # type: ignore[attr-defined]
+                stage.outbox.adapter.catch_up({stage.place: "1"})
                 upto = len(writer.events) * (life + 1) // 3
                 for event in writer.events[:upto]:  # what is known already changes nothing
                     stage.take(event)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -41,6 +40,7 @@ from codecast_bots.platforms.contract import (
 from codecast_bots.settings import PlatformSettings
 from tests.bots.servers.lark import LarkServer
 from tests.bots.servers.lark_api import APP, SECRET
+from tests.bots.stage import eventually
 
 ALICE, CHAT, GROUP, WITHIN = "ou_alice", "oc_alice", "oc_group", 30.0
 
@@ -75,13 +75,6 @@ THERE = Place("lark", APP, GROUP, None, "group")
 
 async def take(events: AsyncIterator[Event], count: int) -> list[Event]:
     return [await asyncio.wait_for(anext(events), WITHIN) for _ in range(count)]
-
-
-async def eventually(look: object, what: str) -> None:
-    end = time.monotonic() + WITHIN
-    while not look():  # type: ignore[operator]
-        assert time.monotonic() < end, what
-        await asyncio.sleep(0.02)
 
 
 async def test_what_comes_in(server: LarkServer, tmp_path: Path) -> None:

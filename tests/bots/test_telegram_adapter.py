@@ -129,7 +129,10 @@ async def test_lost_connections_heal_and_another_poller_is_told(server: Telegram
         await wrong.start()
 
 
-async def test_what_goes_out(server: TelegramServer, tmp_path: Path) -> None:
+async def test_what_goes_out(
+    server: TelegramServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "PRIVATE_GAP", 0.01)
     adapter = made(server)
     await adapter.start()
     user = server.private(5)
@@ -142,7 +145,9 @@ async def test_what_goes_out(server: TelegramServer, tmp_path: Path) -> None:
     files = (FileOut("a.md", file),)
     documents = await adapter.send(here, Outgoing("with a file", files=files), "b")
     await adapter.edit(documents, Outgoing("another caption"))
-    await adapter.send(here, Outgoing("word " * 300, files=files * 2), "c")
+    await adapter.send(here, Outgoing("words of two files", files=files * 2), "c")
+    with pytest.raises(TooBig):
+        await adapter.send(here, Outgoing("word " * 300, files=files * 2), "c")
     assert server.texts(user)[:2] == ["hello", "another caption"]
     await adapter.delete(first)
     await adapter.delete(first)

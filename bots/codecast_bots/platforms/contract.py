@@ -120,11 +120,12 @@ Control = Button | Choice
 class Outgoing:
     """A message as it should be, whole: an edit replaces text and controls (none means none).
 
-    `body` is Markdown that fits (`Limits.size(body) <= Limits.text`); it may be empty when there
-    are files. `notify` makes a sound; `live` tells that more edits follow soon. Files are only
-    sent with the creation and never edited. `asks_text`: the platform's own way to
-    invite a reply to this message (Telegram's ForceReply); the reply comes as TextIn.reply_to.
-    `plain`: the body is no Markdown and is shown as it is.
+    `body` is Markdown that fits (`Limits.size(body) <= Limits.text`, with files
+    `Limits.caption`); it may be empty when there are files. `notify` makes a sound; `live` tells
+    that more edits follow soon. Files are only sent with the creation and never edited.
+    `asks_text`: the platform's own way to invite a reply to this message (Telegram's
+    ForceReply); the reply comes as TextIn.reply_to. `plain`: the body is no Markdown and is
+    shown as it is.
     """
 
     body: str
@@ -237,6 +238,7 @@ class Limits:
     file_up: int = 50 << 20
     file_down: int = 20 << 20
     max_edits: int | None = None  # of one message
+    caption: int | None = None  # of a body that has files; None: as any other
     threads: bool = False  # `open_thread` works here
     drafts: bool = False  # `draft` works here
     unique: bool = False  # `send` with a key sent before gives the same message again

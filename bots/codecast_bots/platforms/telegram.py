@@ -31,10 +31,9 @@ from telegram import (
 from telegram import error as errors
 from telegram.request import HTTPXRequest
 
-from ..markdown import Rich, telegram_size
+from ..markdown import Rich, telegram_size, utf16
 from ..settings import PlatformSettings
 from .contract import (
-    ActionIn,
     BadCredentials,
     Check,
     Event,
@@ -50,29 +49,25 @@ from .contract import (
     Outgoing,
     Place,
     Rejected,
-    TextIn,
     TooBig,
     Unavailable,
 )
 from .telegram_answers import (
     ChatLock,
-    PressAnswer,
     Unchanged,
     seconds_of,
     translated,
     words_of,
 )
+from .telegram_check import checks
 from .telegram_objects import (
     CAPTIONED,
     entities_of,
-    files_of,
-    joined,
-    kind_of,
     markup_of,
-    person_of,
     reply_of,
     rich_of,
 )
+from .telegram_updates import Reader, Seen
 
 log = logging.getLogger(__name__)
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # else times come with a warning each
@@ -83,8 +78,9 @@ UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 ALBUM = 0.8  # seconds in which the rest of an album comes
 CONFLICTS = 3  # in a row, until another poller is believed in
 TYPING = 4.0
-CAPTION = 1024
-PROBES, MISSES = 12, 3  # ids looked at for a lost message; that are nothing, in a row
+CAPTION, ALBUM_MOST = 1024, 10  # units below a file; files of one message
+PROBES, MISSES = 12, 3  # ids tried for a lost message; that are nothing, in a row
+BEHIND = 60  # ids in which it is looked for, those of other messages counted
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -104,8 +100,8 @@ class TelegramAdapter:
         self._heard = time.monotonic()
         self._error = ""
         self._connected = False
-        self._forums: set[str] = set()
-        self._newest: dict[str, int] = {}  # by chat
+        self._seen = Seen()
+        self._reader: Reader | None = None
         self._chats: dict[str, ChatLock] = {}
         self._working: dict[Place, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -139,6 +135,7 @@ class TelegramAdapter:
             raise Unavailable(f"Telegram does not answer: {words_of(error)}") from None
         self._me = self._bot.bot
         self.account = str(self._bot.id)
+        self._reader = Reader(self._bot, self._seen, self._spawn)
         self._heard = time.monotonic()
         self._connected = True
 
@@ -170,10 +167,12 @@ class TelegramAdapter:
     # -- in
 
     def catch_up(self, seen: Mapping[Place, str]) -> None:
-        return  # Telegram keeps updates for a day
+        for place, message in seen.items():  # the updates themselves it keeps for a day
+            self._seen.message(place.chat, int(message))
 
     async def events(self) -> AsyncIterator[Event]:
         conflicts, wait = 0, 1.0
+        assert self._reader is not None, "it was started"
         while True:
             try:
                 updates = await self._poll(POLL)
@@ -202,7 +201,7 @@ class TelegramAdapter:
                 continue
             conflicts, wait = 0, 1.0
             self._heard, self._error, self._connected = time.monotonic(), "", True
-            for event in self._read(updates):
+            for event in self._reader.read(updates):
                 yield event
             if updates:
                 self._offset = updates[-1].update_id + 1
@@ -213,127 +212,6 @@ class TelegramAdapter:
         return await self._bot.get_updates(
             offset=self._offset or None, timeout=timeout, allowed_updates=UPDATES, read_timeout=15
         )
-
-    def _read(self, updates: Sequence[Update]) -> list[Event]:
-        """Events of updates; an album is one. A broken update is left out, not all of them."""
-        found: list[Event] = []
-        albums: dict[str, int] = {}
-        for update in updates:
-            try:
-                event = self._event(update)
-            except Exception:
-                log.exception("an update of Telegram could not be read")
-                continue
-            if event is None:
-                continue
-            group = update.message.media_group_id if update.message else None
-            if group and isinstance(event, TextIn):
-                if group in albums:
-                    first = found[albums[group]]
-                    assert isinstance(first, TextIn)
-                    found[albums[group]] = joined(first, event)
-                    continue
-                albums[group] = len(found)
-            found.append(event)
-        return found
-
-    def _event(self, update: Update) -> Event | None:
-        id = f"telegram {self.account} {update.update_id}"
-        if update.callback_query is not None:
-            return self._press(id, update)
-        member = update.my_chat_member
-        if member is not None:
-            if member.new_chat_member.status not in ("left", "kicked"):
-                return None
-            place = Place(self.name, self.account, str(member.chat.id), None, kind_of(member.chat))
-            return GoneIn(
-                id, place, person_of(member.from_user), time.time(), "the bot was removed"
-            )
-        message = update.message or update.edited_message
-        if message is None:
-            return None
-        self._saw(str(message.chat.id), message.message_id)
-        if message.chat.is_forum:
-            self._forums.add(str(message.chat.id))
-        place = self._place(message)
-        person = person_of(message.from_user)
-        if message.migrate_to_chat_id:
-            moved = str(message.migrate_to_chat_id)
-            return GoneIn(id, place, person, time.time(), "it is a supergroup now", moved)
-        text, files = message.text or message.caption or "", files_of(message)
-        if message.from_user is None or not (text.strip() or files):
-            return None
-        return TextIn(
-            id,
-            place,
-            person,
-            message.date.timestamp(),
-            self._unmentioned(text),
-            str(message.message_id),
-            files,
-            self._replied(message),
-            edited=update.message is None,
-            addressed=self._addressed(message, text),
-        )
-
-    def _place(self, message: Any) -> Place:
-        thread = getattr(message, "message_thread_id", None)
-        topic = thread if getattr(message, "is_topic_message", None) else None
-        return Place(
-            self.name,
-            self.account,
-            str(message.chat.id),
-            str(topic) if topic else None,
-            kind_of(message.chat),
-        )
-
-    def _replied(self, message: Message) -> str | None:
-        to = message.reply_to_message
-        if to is None or to.forum_topic_created is not None:
-            return None
-        return str(to.message_id) + (CAPTIONED if to.document or to.photo else "")
-
-    def _unmentioned(self, text: str) -> str:
-        """Without the bot's own name at the front."""
-        head = f"@{self._me.username}" if self._me else ""
-        if head and text.lower().startswith(head.lower()):
-            return text[len(head) :].lstrip()
-        return text
-
-    def _addressed(self, message: Message, text: str) -> bool:
-        if message.chat.type == "private":
-            return True
-        to = message.reply_to_message
-        own = f"@{self._me.username}".lower() if self._me else ""
-        if to is not None and to.from_user is not None and str(to.from_user.id) == self.account:
-            return to.forum_topic_created is None
-        return bool(own and own in text.lower())
-
-    def _press(self, id: str, update: Update) -> Event | None:
-        query = update.callback_query
-        if query is None or query.message is None or not query.data:
-            return None
-        token, _, value = query.data.partition(":")
-        message = query.message
-        ref = str(message.message_id)
-        if isinstance(message, Message) and (message.document or message.photo):
-            ref += CAPTIONED
-        answer = PressAnswer(self._bot, query.id)
-        self._spawn(answer.in_time())
-        return ActionIn(
-            id,
-            self._place(message),
-            person_of(query.from_user),
-            time.time(),
-            token,
-            ref,
-            values=(value.removeprefix("+"),) if value and value != "ok" else (),
-            partial=value.startswith("+"),
-            answer=answer,
-        )
-
-    def _saw(self, chat: str, message: int) -> None:
-        self._newest[chat] = max(self._newest.get(chat, 0), message)
 
     # -- out
 
@@ -349,9 +227,10 @@ class TelegramAdapter:
             gap=PRIVATE_GAP if private else GROUP_GAP,
             most=most,
             within=within,
+            caption=CAPTION,
             file_up=50 << 20,
             file_down=(2000 if own else 20) << 20,
-            threads=topics if private else place.chat in self._forums,
+            threads=topics if private else place.chat in self._seen.forums,
             drafts=private and self.settings.drafts,
         )
 
@@ -360,7 +239,7 @@ class TelegramAdapter:
         async with chat.sending(), translated(self._moved, place):
             message, captioned = await self._send(place, out)
             chat.sent = {*sorted(chat.sent)[-200:], str(message.message_id)}
-        self._saw(place.chat, message.message_id)
+        self._seen.message(place.chat, message.message_id)
         return MessageRef(place, f"{message.message_id}{CAPTIONED if captioned else ''}")
 
     async def _send(self, place: Place, out: Outgoing) -> tuple[Message, bool]:
@@ -381,12 +260,8 @@ class TelegramAdapter:
                 **common,
             )
             return made, False
-        if len(rich.text) > CAPTION:
-            first = await self._bot.send_message(
-                text=rich.text, entities=entities_of(rich), reply_markup=markup, **common
-            )
-            await self._send_files(out.files, Rich("", ()), None, common)
-            return first, False
+        if utf16(rich.text) > CAPTION or len(out.files) > ALBUM_MOST:
+            raise TooBig(f"words of {utf16(rich.text)} units below {len(out.files)} files")
         return await self._send_files(out.files, rich, markup, common), True
 
     async def _send_files(
@@ -403,7 +278,7 @@ class TelegramAdapter:
                     filename=file.name,
                     **(caption if number == len(files) - 1 else {}),
                 )
-                for number, file in enumerate(files[:10])
+                for number, file in enumerate(files)
             ]
             return (await self._bot.send_media_group(media=media, **common))[-1]
         file = files[0]
@@ -472,41 +347,53 @@ class TelegramAdapter:
 
     def mark(self, place: Place) -> str:
         # private chats count their messages together
-        private = [newest for chat, newest in self._newest.items() if not chat.startswith("-")]
-        own = self._newest.get(place.chat)
+        private = [newest for chat, newest in self._seen.newest.items() if not chat.startswith("-")]
+        own = self._seen.newest.get(place.chat)
         return str(max(private) if place.kind == "private" and own else own or "")
 
     async def recover(
         self, place: Place, out: Outgoing, key: str, mark: str, known: Collection[str]
     ) -> MessageRef | None:
-        if not mark or out.files:
+        if not mark:
             return None
+        several, ending = len(out.files) > 1, CAPTIONED if out.files else ""
+        if several:  # the first of them has no words
+            out = Outgoing("", files=out.files)
         taken = {id.removesuffix(CAPTIONED) for id in known}
         chat, gap = self._chats.setdefault(place.chat, ChatLock()), self.limits(place).gap
-        misses, probed = 0, False
-        for id in range(int(mark) + 1, int(mark) + 1 + PROBES):
-            if misses == MISSES:
+        misses = probes = 0
+        for id in range(int(mark) + 1, int(mark) + 1 + BEHIND):
+            if misses == MISSES or probes == PROBES:
                 break
-            if probed:
-                await asyncio.sleep(gap)
-                probed = False
             async with chat.alone():  # what is sent meanwhile is known when it is left
                 if str(id) in taken or str(id) in chat.sent:
                     continue
-                probed = True
-                try:
-                    async with translated(self._moved, place):
-                        await self._edit(int(place.chat), str(id), out)
-                except Unchanged:
-                    pass
-                except Gone as error:
-                    misses = 0 if "can't be edited" in str(error) else misses + 1
-                    continue
-                except Rejected:
-                    continue
-            self._saw(place.chat, id)
-            return MessageRef(place, str(id))
+                probes += 1
+                there = await self._is(place, f"{id}{ending}", out)
+            if there is None:
+                misses += 1
+            elif there == "same" or (there == "other" and not several):
+                id += len(out.files) - 1 if several else 0
+                self._seen.message(place.chat, id)
+                return MessageRef(place, f"{id}{ending}")
+            else:
+                misses = 0
+            await asyncio.sleep(gap)
         return None
+
+    async def _is(self, place: Place, id: str, out: Outgoing) -> str | None:
+        """Whether the message of an id is `out`: same, other (it is now), another kind of message
+        or person, or None for nothing."""
+        try:
+            async with translated(self._moved, place):
+                await self._edit(int(place.chat), id, out)
+        except Unchanged:
+            return "same"
+        except Gone as error:
+            return "not ours" if "can't be edited" in str(error) else None
+        except Rejected:
+            return "not ours"
+        return "other"
 
     async def working(self, place: Place, on: bool) -> None:
         task = self._working.pop(place, None)
@@ -562,37 +449,5 @@ class TelegramAdapter:
             if list(await self._bot.get_my_commands()) != wanted:
                 await self._bot.set_my_commands(wanted)
 
-    # -- check
-
     async def check(self) -> list[Check]:
-        bot = self._made()
-        try:
-            await bot.initialize()
-            me = bot.bot
-            hook = await bot.get_webhook_info()
-        except errors.InvalidToken:
-            hint = "@BotFather, /mybots, your bot, API Token"
-            return [Check("token", "error", "Telegram does not know it", hint)]
-        except errors.TelegramError as error:
-            return [Check("connection", "error", f"Telegram does not answer: {words_of(error)}")]
-        finally:
-            with contextlib.suppress(errors.TelegramError):
-                await bot.shutdown()
-            for request in bot._request:
-                await request.shutdown()
-        found = [Check("token", "ok", f"it is @{me.username} (id {me.id})")]
-        if hook.url:
-            found.append(
-                Check("webhook", "error", "one is set, so no messages come here",
-                      "Whoever set it must delete it (deleteWebhook).")
-            )  # fmt: skip
-        if not me.can_join_groups:
-            hint = "@BotFather, /mybots, Bot Settings, Allow Groups? turns it on."
-            found.append(Check("groups", "warning", "the bot cannot be added to groups", hint))
-        if not me.can_read_all_group_messages:
-            found.append(
-                Check("groups", "warning", "in groups it only hears commands and replies",
-                      "@BotFather, /mybots, Bot Settings, Group Privacy, Turn off; or make the bot"
-                      " an admin of the group. It needs Manage Topics to open topics.")
-            )  # fmt: skip
-        return found
+        return await checks(self._made())

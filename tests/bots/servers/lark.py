@@ -60,6 +60,7 @@ class LarkServer:
         self.unchanged = 0
         self.violations: list[str] = []
         self.fault: Callable[[str], str] = lambda what: ""
+        self.refuses = ""  # words that no card may have
         self.scopes = list(SCOPES)
         self.events = list(EVENTS)
         self.part = 0
@@ -363,6 +364,8 @@ class LarkServer:
     def do_card(self, given: Json) -> Json:
         if given.get("type") != "card_json":
             raise self._bad("type")
+        if self.refuses and self.refuses in given["data"]:
+            raise Refused(230028, "The messages do NOT pass the audit")
         card = json.loads(given["data"])
         found = problem(card)
         if found:

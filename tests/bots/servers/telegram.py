@@ -3,7 +3,7 @@
 Refuses unchanged edits, bad or crossing entities, text beyond 4,096 units, keyboards beyond
 their limits, unknown chats and ids; answers 429 with `retry_after` above the published rates
 (calls that come too early prolong it); ends the older of two pollers. `fault(method)` may say
-`400`, `409`, `429`, `500`, `close` (nothing was done) or `close_after` (it was done, nobody is
+`409`, `429`, `500`, `close` (nothing was done) or `close_after` (it was done, nobody is
 told). It may go `deaf`.
 
 Runs on a thread of its own. What a person would see is `visible`; what a person does are
@@ -53,6 +53,7 @@ class TelegramServer:
         self.fault: Callable[[str], str] = lambda method: ""
         self.commands: list[Json] = []
         self.files: dict[str, bytes] = {}
+        self.refuses = ""  # words that no message may have
         self.keep_calls = True
         self.deaf = False  # polls are heard and never answered
         self.directory = Path()  # for whoever plays with it
@@ -475,6 +476,8 @@ class TelegramServer:
         text = str(given.get(name) or "")
         if given.get("parse_mode"):
             self.violations.append("parse_mode")
+        if self.refuses and self.refuses in text:
+            raise Refused(400, "Bad Request: it is not taken")
         units = units_of(text.strip())
         if units > most or len(text.encode()) > 32768:
             self.violations.append(f"{name} of {units}")

@@ -45,8 +45,6 @@ class Method(RequestHandler):
             self._answer(500, words)
             return
         try:
-            if fault == "400":
-                raise Refused(400, "Bad Request: it is not taken")
             if fault == "409":
                 raise Refused(409, "Conflict: terminated by other getUpdates request")
             if fault == "429":
