@@ -29,7 +29,7 @@ class Settings:
         """Events of one trial at a rate."""
         if not rate:
             return self.burst
-        return max(int(rate * min(self.span / 2, 300 / rate if rate < 500 else 2)), 5)
+        return max(int(rate * min(self.span / 2, 200 / rate if rate < 500 else 2)), 5)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,7 +40,7 @@ def whole(seed: int) -> Settings:
         "whole",
         seed,
         rounds=10,
-        rounds_afar=4,
+        rounds_afar=3,
         rates=(1, 100, 1000),
         round_trips=(0, 50, 150),
         burst=100_000,
