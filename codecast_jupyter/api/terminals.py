@@ -2,7 +2,9 @@
 
 The socket speaks as Jupyter's own terminals do, so that JupyterLab's widget shows them:
 `["stdin", text]` and `["set_size", rows, columns]` come, `["setup", {}]`, `["stdout", text]` and
-`["disconnect", 1]` go. A page that comes back is shown the last of what there was.
+`["disconnect", 1]` go; before the last comes `["ended", {}]` where the shell has ended or was
+closed, which tells it from one that was lost with its connection. A page that comes back is shown
+the last of what there was.
 """
 
 from __future__ import annotations
@@ -66,6 +68,8 @@ class TerminalSocket(SocketHandler):
             async with closing(self.terminal.watch()) as shown:
                 async for text in shown:
                     await self._say("stdout", text)
+            if not self.terminal.lost:
+                await self._say("ended", {})
             await self._say("disconnect", 1)
             self.close()
         except WebSocketClosedError:

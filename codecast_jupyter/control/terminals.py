@@ -63,6 +63,7 @@ class Terminal:
         self.cwd = self.shell = ""
         self.active = time.time()
         self.ended = False
+        self.lost = False  # it ended with its connection, not by itself
         self.channel = link.open_channel(self._shown)
         self._link = link
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -138,6 +139,12 @@ class Terminal:
         if not data:
             self.end()
 
+    def lose(self) -> None:
+        """Its connection has ended."""
+        if not self.ended:
+            self.lost = True
+            self.end()
+
     def end(self) -> None:
         """It has ended; nothing more is shown."""
         self.ended = True
@@ -176,7 +183,7 @@ class Terminals:
         called = self._name(found.name if found is not None else name)
         terminal = Terminal(called, name, found.id if found is not None else None, link)
         self._all[called] = terminal
-        link.closed.add_done_callback(lambda _: terminal.end())
+        link.closed.add_done_callback(lambda _: terminal.lose())
         await terminal.start({"cwd": cwd or "~", "rows": rows, "columns": columns})
         return terminal
 

@@ -41,10 +41,12 @@ class Page:
     async def say(self, *words: Any) -> None:
         await self.socket.write_message(json.dumps(words))
 
-    async def ended(self) -> None:
-        """Read until the terminal has ended and the socket is closed."""
-        while (await self.hear())[0] != "disconnect":
-            pass
+    async def ended(self, lost: bool = False) -> None:
+        """Read until the terminal has ended, or was lost, and the socket is closed."""
+        kinds = [""]
+        while kinds[-1] != "disconnect":
+            kinds.append((await self.hear())[0])
+        assert ("ended" in kinds) is not lost
         assert await self.socket.read_message() is None
         self.socket.close()
 
@@ -119,7 +121,7 @@ async def test_terminal_ends_with_the_connection(
     api = Api(real_server)
     page = await Page.open(real_server, api.post("/terminals", machine="local")["name"])
     api.post("/machines/local/disconnect")
-    await page.ended()
+    await page.ended(lost=True)
     assert api.get("/terminals") == []
 
 

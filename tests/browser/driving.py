@@ -137,6 +137,18 @@ def wait_for_layout(page: Page, words: str) -> None:
     until(lambda: words in page.evaluate(ask), "the layout is saved", every=0.2)
 
 
+def on_screen(page: Page) -> str:
+    """What the terminal in front shows; it is drawn as a picture."""
+    text: str = page.evaluate(
+        """() => {
+          const buffer = window.jupyterapp.shell.currentWidget?.content?._term?.buffer.active;
+          const lines = Array.from({length: buffer?.length ?? 0}, (_, at) => buffer.getLine(at));
+          return lines.map(line => line.translateToString(true)).join('\\n');
+        }"""
+    )
+    return text
+
+
 def run(page: Page, command: str, **arguments: object) -> None:
     """A command of Lab, as the palette would run it; it may wait for the person."""
     page.evaluate(

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.fixtures.live import Api, Talk, until
 from tests.fixtures.server import free_port
 
-from .driving import run, serious, wait_for_layout, window
+from .driving import on_screen, run, serious, wait_for_layout, window
 from .far import Far
 
 MODULE = "def mean(values):\n    return sum(values) / len(values)\n"
@@ -284,15 +284,3 @@ def test_conversation_of_nobody_is_adopted_with_what_was_said(
     text = str(Talk(api, adopted["id"]).events())
     assert "The barometer is falling." in text
     Talk(api, adopted["id"]).destroy()
-
-
-def on_screen(page: Page) -> str:
-    """What the terminal in front shows; it is drawn as a picture."""
-    text: str = page.evaluate(
-        """() => {
-          const buffer = window.jupyterapp.shell.currentWidget?.content?._term?.buffer.active;
-          const lines = Array.from({length: buffer?.length ?? 0}, (_, at) => buffer.getLine(at));
-          return lines.map(line => line.translateToString(true)).join('\\n');
-        }"""
-    )
-    return text

@@ -7,14 +7,15 @@ The real Claude Code works on a machine behind sshd; one page lives through all 
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocketRoute, expect
 
-from tests.fixtures.live import Api, Talk
+from tests.fixtures.live import Api, Talk, until
 
-from .driving import PATIENCE, composer, idle, open_lab, open_session, said, send
+from .driving import PATIENCE, composer, idle, on_screen, open_lab, open_session, run, said, send
 from .far import Far
 
 
@@ -162,6 +163,28 @@ def test_machine_that_falls_silent_is_told_by_its_name_and_prompts_wait_for_it(
     expect(composer(view)).to_have_value("a draft of mine")
     composer(view).fill("")
     idle(view)
+
+
+def test_terminal_tells_that_its_machine_is_silent_and_that_it_was_lost(
+    shown: Page, far: Far, talk: Talk
+) -> None:
+    run(shown, "codecast:open-terminal", id=talk.id)
+    until(lambda: "losses" in on_screen(shown), "the shell asks")
+    told = shown.locator(".jp-Codecast-terminalBanner:visible")
+    expect(told).to_have_count(0)
+    far.sshd.freeze()
+    expect(told).to_contain_text("gpu does not answer")
+    far.sshd.thaw()
+    far.sshd.signal_connections(signal.SIGKILL)
+    expect(told).to_contain_text("has ended, and this shell with it")
+    assert "losses" in on_screen(shown)  # what it showed is kept
+    told.get_by_role("button", name="Open a New One").click()
+    expect(told).to_have_count(0)
+    expect(shown.locator(".jp-Terminal")).to_have_count(1)
+    until(lambda: "losses" in on_screen(shown), "another shell asks")
+    shown.keyboard.type("touch by-hand; exit\n", delay=10)
+    expect(shown.locator(".jp-Terminal")).to_have_count(0)
+    assert (far.sshd.home / "losses" / "by-hand").exists()
 
 
 def close_dialogs(page: Page) -> None:

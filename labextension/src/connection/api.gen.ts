@@ -768,7 +768,8 @@ export interface paths {
         /**
          * What a terminal shows, and what is typed.
          * @description Messages are those of Jupyter's own terminals: `["stdin", text]` and `["set_size", rows, columns]` one way,
-         *     `["setup", {}]`, `["stdout", text]` and `["disconnect", 1]` the other.
+         *     `["setup", {}]`, `["stdout", text]` and `["disconnect", 1]` the other, and `["ended", {}]` before the last
+         *     where the shell has ended by itself or was closed, and was not lost with the connection to its machine.
          */
         get: operations["terminal_socket"];
         put?: never;

@@ -10,6 +10,8 @@ import { CommandIDs } from '../commands';
 import { ITerminal } from '../connection/types';
 import { attempt, targetOf } from '../ui/front';
 import { IFront } from '../ui/plugin';
+import { TerminalBanner } from './banner';
+import { TerminalModel } from './model';
 
 const BASE = 'api/codecast/v1';
 
@@ -38,7 +40,7 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       manager ??= new TerminalManager({ serverSettings: settingsFor(api.settings) });
       const session = manager.connectTo({ model: { name: opened.name } });
       // what a person closes is over; a reload closes nothing
-      const options = { theme: 'inherit' as const, shutdownOnClose: true };
+      const options = { theme: 'inherit' as const, shutdownOnClose: true, closeOnExit: false };
       const content = new Terminal(session, options, translator ?? undefined);
       const widget = new MainAreaWidget({ content });
       widget.id = `codecast-terminal-${opened.name}`;
@@ -54,7 +56,21 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       content.title.changed.connect(name);
       content.title.caption = `${opened.machine}:${opened.cwd}`;
       content.title.icon = terminalIcon;
-      session.disposed.connect(() => widget.dispose());
+      widget.toolbar.hide();
+      const model = new TerminalModel(opened, session, context.codecast);
+      const where = opened.session ? { session: opened.session } : { machine: opened.machine };
+      const again = () =>
+        attempt(async () => {
+          show(await api.openTerminal(where));
+          widget.dispose();
+        });
+      widget.contentHeader.addWidget(new TerminalBanner(context, model, () => void again()));
+      widget.disposed.connect(() => model.dispose());
+      model.changed.connect((_, state) => {
+        if (state === 'ended') {
+          widget.dispose(); // as one closes who types `exit`
+        }
+      });
       front.show(widget, tracker, { type: 'Terminal' });
       void content.ready.then(() => content.activate()); // one types at once
       return widget;
