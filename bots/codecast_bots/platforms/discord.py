@@ -36,7 +36,7 @@ from .discord_gateway import Gateway
 from .discord_http import ARCHIVED, Refused, Rest, download
 from .discord_inbox import Inbox
 from .discord_markdown import size
-from .discord_objects import FORUMS, NO_EMBEDS, SILENT, payload
+from .discord_objects import FORUMS, NO_EMBEDS, NOBODY, SILENT, payload
 from .discord_places import Places
 from .discord_recovery import find
 from .discord_threads import Threads
@@ -161,7 +161,8 @@ class DiscordAdapter:
             await self.edit(ref, out)  # it was made before, by a call of which nobody knew
         for number, group in enumerate(groups[1:], 1):
             nonce = f"{key[:22]}-{number}"
-            await self._post(place, {**more, "content": "", "nonce": nonce}, group)
+            plain = {**more, "content": "", "nonce": nonce, "allowed_mentions": NOBODY}
+            await self._post(place, plain, group)
         return ref
 
     async def _post(self, place: Place, body: Json, files: Sequence[Any]) -> Json:

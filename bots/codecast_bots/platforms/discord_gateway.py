@@ -22,9 +22,11 @@ from .discord_http import point_to, translate
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 READY_WITHIN = 60.0
+SILENT_FOR = 60.0  # seconds, after which a connection is dead
+QUIET = 2.0  # seconds without another server: all were told
 IDENTIFY_AFTER = 5.0  # seconds between two sessions, as Discord wants it
 PORTAL = "https://discord.com/developers/applications"
-discord.VoiceClient.warn_nacl = False  # nobody speaks
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks
 
 
 class Gateway(discord.Client):
@@ -43,6 +45,8 @@ class Gateway(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             enable_debug_events=True,
             max_ratelimit_timeout=30.0,
+            heartbeat_timeout=SILENT_FOR,
+            guild_ready_timeout=QUIET,
         )
         self._hear = hear
         self.heard = time.monotonic()
@@ -50,6 +54,7 @@ class Gateway(discord.Client):
         self.error = ""
         self._first = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._left: set[asyncio.Task[Any]] = set()
         self.ended: Callable[[PlatformError], None] = lambda error: None
 
     @property
@@ -89,10 +94,10 @@ class Gateway(discord.Client):
             await asyncio.wait({running})
             if not running.cancelled():
                 running.exception()
-        ready = self._connection._ready_task  # the library leaves it behind
-        if ready is not None:
-            ready.cancel()
-            await asyncio.wait({ready})
+        for task in self._left:
+            task.cancel()
+        if self._left:
+            await asyncio.wait(self._left)
         self.connected = False
 
     async def _run(self) -> None:
@@ -114,6 +119,13 @@ class Gateway(discord.Client):
             return BadCredentials("Discord does not take this token any more.")
         words = f"{type(error).__name__}: {error}" if error is not None else "it ended"
         return Unavailable(f"Discord's gateway is closed ({words})")
+
+    def _note_left(self) -> None:
+        """The library waits for servers in a task that it forgets at the next READY."""
+        task = self._connection._ready_task
+        if task is not None:
+            self._left.add(task)
+            task.add_done_callback(self._left.discard)
 
     # -- what comes
 
@@ -138,6 +150,7 @@ class Gateway(discord.Client):
             self.connected, self.error = True, ""
         if kind == "READY":
             self._first.set()
+            asyncio.get_running_loop().call_soon(self._note_left)
         try:
             self._hear(kind, message.get("d") or {})
         except Exception:  # one broken event must not end the connection

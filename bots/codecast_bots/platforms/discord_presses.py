@@ -152,7 +152,8 @@ class Presses:
         command = self.commands.get(given.name)
         words = line(command, given)
         secret = command is not None and command.secret
-        data: Json = {"content": escaped(words)[:2000], "allowed_mentions": NOBODY}
+        shown = f"`{words[:1900]}`" if "`" not in words else escaped(words)[:2000]
+        data: Json = {"content": shown, "allowed_mentions": NOBODY}
         data["flags"] = NO_EMBEDS
         if secret:
             data.update(content="Taken; nobody else saw it.", flags=EPHEMERAL)

@@ -90,32 +90,42 @@ class Threads:
             self._spawn(self._rename(thread))
 
     async def _rename(self, thread: str) -> None:
+        """Until the newest title stands there."""
         try:
             while True:
-                now = time.monotonic()
-                done = [at for at in self._renamed.get(thread, []) if now - at < PERIOD]
-                self._renamed[thread] = done
-                if len(done) < RENAMES:
-                    break
-                await asyncio.sleep(PERIOD - (now - done[0]))
-            title, before = self._wanted[thread]
-            if before:
-                found = await self._rest.call("GET", "/channels/{channel_id}", channel_id=thread)
-                if found.get("name") != before:
-                    return  # somebody named it
-            title, _ = self._wanted[thread]
-            self._renamed[thread].append(time.monotonic())
-            await self.change(thread, {"name": title})
-        except RateLimited as error:  # others renamed it
-            self._renamed[thread] = [time.monotonic() - PERIOD + error.retry_after] * RENAMES
-            self._spawn(self._again(thread, self._wanted[thread]))
+                await self._allowed(thread)
+                before = self._wanted[thread][1]
+                if before:
+                    path = "/channels/{channel_id}"
+                    found = await self._rest.call("GET", path, channel_id=thread)
+                    if found.get("name") != before:
+                        return  # somebody named it
+                title = self._wanted[thread][0]
+                self._renamed[thread].append(time.monotonic())
+                try:
+                    await self.change(thread, {"name": title})
+                except RateLimited as error:  # others renamed it
+                    again = time.monotonic() - PERIOD + error.retry_after
+                    self._renamed[thread] = [again] * RENAMES
+                    continue
+                newest = self._wanted[thread][0]
+                if newest == title:
+                    return
+                self._wanted[thread] = (newest, title)
         except PlatformError as error:
             log.info("a thread keeps its title: %s", error)
         finally:
             self._wanted.pop(thread, None)
 
-    async def _again(self, thread: str, wanted: tuple[str, str]) -> None:
-        self.rename(thread, *self._wanted.get(thread, wanted))
+    async def _allowed(self, thread: str) -> None:
+        """Wait until it may be renamed."""
+        while True:
+            now = time.monotonic()
+            done = [at for at in self._renamed.get(thread, []) if now - at < PERIOD]
+            self._renamed[thread] = done
+            if len(done) < RENAMES:
+                return
+            await asyncio.sleep(PERIOD - (now - done[0]))
 
     async def change(self, thread: str, values: Json) -> None:
         await self._rest.call("PATCH", "/channels/{channel_id}", values, channel_id=thread)

@@ -45,6 +45,7 @@ class DiscordServer:
         self.rights = sum(RIGHTS.values())
         self.beat = 41.25  # seconds
         self.mute = False  # heartbeats are not answered
+        self.patience = ACK  # seconds an interaction waits
         self.beats = self.connections = self.identified = self.resumed = self.refused_resumes = 0
         self.guilds: dict[str, Json] = {}
         self.channels: dict[str, Json] = {}
@@ -438,7 +439,7 @@ class DiscordServer:
         self.interactions[id] = {"told": told, "at": time.monotonic(), "answer": None,
                                  "user": user}  # fmt: skip
         self.emit("INTERACTION_CREATE", told)
-        self._loop.call_later(ACK, self._overdue, id)
+        self._loop.call_later(self.patience, self._overdue, id)
         return id
 
     def _overdue(self, id: str) -> None:
@@ -452,7 +453,7 @@ class DiscordServer:
         if found["answer"] is not None:
             self.violations.append("an interaction is answered twice")
             raise Refused(400, 40060, "Interaction has already been acknowledged.")
-        if time.monotonic() - found["at"] > ACK:
+        if time.monotonic() - found["at"] > self.patience:
             raise Refused(404, 10062, "Unknown interaction")
         kind, asked, data = body["type"], found["told"]["type"], body.get("data") or {}
         fits = {4: (2, 3, 5), 5: (2, 3, 5), 6: (3, 5), 7: (3, 5), 8: (4,), 9: (2, 3)}

@@ -111,8 +111,9 @@ class Doors:
         return web.Response()
 
     def _failed(self, status: int) -> web.Response:
-        if status == 429:  # out of the blue, as sub-limits are
-            return self._refused(Refused(429, 0, "You are being rate limited.", 0.3), {})
+        if status in (429, 4290):  # out of the blue, as sub-limits are; for long
+            wait = 0.3 if status == 429 else 400.0
+            return self._refused(Refused(429, 0, "You are being rate limited.", wait), {})
         return web.Response(status=status, text="upstream error")
 
     def _refused(self, error: Refused, headers: dict[str, str]) -> web.Response:

@@ -51,11 +51,11 @@ class Person:
 
         self.server.on_loop(edit)
 
-    def commands(self, name: str, **options: Any) -> str:
+    def commands(self, name: str, /, **options: Any) -> str:
         """The id of the interaction; only what is registered can be chosen."""
         return self._command(2, name, options, "")
 
-    def completes(self, name: str, option: str, typed: str, **given: Any) -> list[str]:
+    def completes(self, name: str, option: str, typed: str, /, **given: Any) -> list[str]:
         id = self._command(4, name, {**given, option: typed}, option)
         answer = self._answer(id)
         return [choice["value"] for choice in answer["data"]["choices"]]
