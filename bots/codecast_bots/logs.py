@@ -13,6 +13,7 @@ _SHAPES = re.compile(
     r"(?<!\d)\d{6,12}:[\w-]{30,}"  # a Telegram token
     r"|(?<=[?&])(?:token|access_key|ticket)=[^&\s]+"
     r"|\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # a Discord token
+    r"|aW50ZXJhY3Rpb24[\w=-]+"  # of an answer to Discord's buttons, in its addresses
     r"|(?<=Bearer )[\w.~+/-]+"
     r"|\bt-[\w-]{24,}"  # a tenant's token of Lark
 )

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from codecast_bots.logs import Redacting
 from codecast_bots.platforms import discord as platform
 from codecast_bots.platforms import discord_gateway, discord_presses, discord_threads
 from codecast_bots.platforms.contract import (
@@ -172,6 +173,7 @@ CONTROLS = (
 async def test_presses_work_after_a_restart_and_are_acknowledged_at_once(
     server: DiscordServer, scene: Scene
 ) -> None:
+    logs = Redacting([])
     async with started(server) as adapter:
         ref = await adapter.send(scene.there, Outgoing("Which?", controls=CONTROLS), "key1")
     async with started(server) as adapter:  # another process
@@ -204,6 +206,10 @@ async def test_presses_work_after_a_restart_and_are_acknowledged_at_once(
         (press,) = await take(events)
         await press.answer("Allowed")
         assert server.interactions[late]["answer"] is None
+        token = server.interactions[late]["told"]["token"]
+        assert logs.redact(f"POST /interactions/1/{token}/callback, {TOKEN}") == (
+            "POST /interactions/1/***/callback, ***"
+        )
     assert not scene.private.seen() and len(scene.me.seen()) == 1
 
 

@@ -38,7 +38,7 @@ from .discord_inbox import Inbox
 from .discord_markdown import size
 from .discord_objects import FORUMS, NO_EMBEDS, NOBODY, SILENT, payload
 from .discord_places import Places
-from .discord_recovery import find
+from .discord_recovery import MOST_FILES, find
 from .discord_threads import Threads
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,6 @@ TEXT = 2000
 GAP = 1.1  # seconds between calls in a channel: measured, more would have to wait
 FILE_UP, FILE_DOWN = 10 << 20, 500 << 20
 TOGETHER = 25 << 20  # bytes of files in one message
-MOST_FILES = 10
 TYPING = 8.0  # seconds; it is shown for ten
 
 

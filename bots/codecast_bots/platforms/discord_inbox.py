@@ -41,6 +41,7 @@ Json = dict[str, Any]
 NOT_OLDER = 86400.0  # seconds: what was said earlier while nobody listened is not done any more
 PAGE, MOST = 100, 500  # messages read back, at once and in all of one place
 TRIES = 5
+AT_ONCE = 4  # places read at a time
 SKEW = 60.0  # seconds that the clocks may differ
 
 
@@ -122,9 +123,8 @@ class Inbox:
                 continue
             kind, data = item
             if kind == "READY":  # a new session: the old one's events are lost
-                for channel in [*{**self._since, **self._seen}]:
-                    for event in await self._missed(channel):
-                        yield event
+                for event in await self._all_missed():
+                    yield event
                 continue
             try:
                 found = await self._read(kind, data)
@@ -194,6 +194,17 @@ class Inbox:
             known.pop(channel, None)
 
     # -- what was missed
+
+    async def _all_missed(self) -> list[Event]:
+        """In the order in which it was said."""
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def of(channel: str) -> list[Event]:
+            async with few:
+                return await self._missed(channel)
+
+        found = await asyncio.gather(*map(of, {**self._since, **self._seen}))
+        return sorted((event for each in found for event in each), key=lambda event: event.at)
 
     async def _missed(self, channel: str) -> list[Event]:
         """Behind the last message that was taken there."""

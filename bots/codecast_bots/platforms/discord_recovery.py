@@ -11,6 +11,7 @@ from .discord_objects import components, content_of
 
 Json = dict[str, Any]
 LOOK = 100  # messages behind the mark
+MOST_FILES = 10  # of a message
 
 
 async def find(
@@ -28,21 +29,21 @@ async def find(
     except Forbidden:  # it may not read back; the nonce is left
         return "", ""
     wanted, ids = content_of(out), _ids(components(out.controls))
-    names = sorted(file.name for file in out.files)
+    files = min(len(out.files), MOST_FILES)
     for message in sorted(found, key=lambda m: int(m["id"])):
         content = str(message.get("content") or "")
         if str(message["author"]["id"]) != own or str(message["id"]) in known:
             continue
         if message.get("interaction_metadata") or message.get("interaction"):
             continue
-        if sorted(str(a.get("filename")) for a in message.get("attachments") or []) != names:
+        if len(message.get("attachments") or []) != files:
             continue
         theirs = _ids(message.get("components") or [])
         if content == wanted and (theirs == ids or out.live):
             return str(message["id"]), content
         if ids and theirs == ids:
             return str(message["id"]), content
-        grew = content and not ids and not theirs and not names and wanted.startswith(content)
+        grew = content and not ids and not theirs and not files and wanted.startswith(content)
         if grew:
             return str(message["id"]), content
     return "", ""

@@ -12,6 +12,7 @@ Runs on a thread of its own. What a person sees is `visible`; what a person does
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 import threading
@@ -423,7 +424,8 @@ class DiscordServer:
     def interact(self, kind: int, channel: str, user: Json, data: Json, **more: Any) -> str:
         """Begun by a person; told to the bot. On the loop."""
         place = self.channels[channel]
-        id, token = self.snowflake(), uuid.uuid4().hex
+        id = self.snowflake()
+        token = base64.urlsafe_b64encode(f"interaction:{id}:{uuid.uuid4().hex}".encode()).decode()
         told: Json = {
             "id": id, "application_id": self.me["id"], "type": kind, "data": data, "token": token,
             "version": 1, "channel_id": channel, "channel": self.seen_channel(place),
