@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -29,6 +30,7 @@ PING_EVERY = 20.0  # seconds; a socket that does not answer one is dead
 LARGEST = 128 << 20  # bytes of a frame: one event may be very large
 AHEAD = 2000  # events a follower holds for its reader
 
+_Over = asyncio.Future["Exception | None"]  # the socket is: why, where that is known
 Where = Callable[[], Awaitable[Connection]]
 Told = Callable[["CodecastError | None"], None]
 
@@ -134,14 +136,14 @@ class Stream:
     async def begin(self) -> None:
         """Ask for everything, after `watch`; the other watchers get it once more."""
         if not self._start():
-            await self._send({"type": "watch"})
+            self._send({"type": "watch"})
 
     async def read(self, follower: Follower) -> list[Event] | None:
         """`follower.next()`, with its subscription taken up once its reader is here."""
         if follower.paused and not follower.events and not follower.over:
             follower.paused = False
             if not self._start():
-                await self._subscribe(follower)
+                self._subscribe(follower)
         return await follower.next()
 
     async def leave(self, reader: Follower | Watcher) -> None:
@@ -150,7 +152,7 @@ class Stream:
             self._watchers.discard(reader)
         elif self._followers.get(reader.session) is reader:
             del self._followers[reader.session]
-            await self._send({"type": "unsubscribe", "session": reader.session})
+            self._send({"type": "unsubscribe", "session": reader.session})
         if not self._followers and not self._watchers:
             await self.close()
 
@@ -171,28 +173,28 @@ class Stream:
         self._task = asyncio.create_task(self._run())
         return True
 
-    async def _subscribe(self, follower: Follower) -> None:
+    def _subscribe(self, follower: Follower) -> None:
         follower.asked += 1
-        await self._send(
-            {"type": "subscribe", "session": follower.session, "after": follower.after}
-        )
+        self._send({"type": "subscribe", "session": follower.session, "after": follower.after})
 
-    async def _send(self, frame: dict[str, Any]) -> None:
+    def _send(self, frame: dict[str, Any]) -> None:
         if self._socket is not None:
             # a lost socket asks for everything again when it is back
             with contextlib.suppress(WebSocketClosedError):
-                await self._socket.write_message(json.dumps(frame))
+                self._socket.write_message(json.dumps(frame)).add_done_callback(_ignored)
 
     async def _run(self) -> None:
         wait, lost = FIRST_WAIT, False
         while True:
+            over: _Over = asyncio.get_running_loop().create_future()
             try:
-                self._socket = await self._connect()
+                self._socket = await self._connect(partial(self._heard, over))
                 if lost:
                     self._told(None)
                 wait, lost = FIRST_WAIT, False
-                await self._ask()
-                await self._receive(self._socket)
+                self._ask()
+                if problem := await over:
+                    raise problem
                 raise CodecastError("link_lost", "The Jupyter server closed the connection.")
             except CodecastError as error:
                 if error.code == "forbidden":
@@ -205,13 +207,14 @@ class Stream:
                 self._fail(CodecastError("internal", f"The event stream failed: {error!r}"))
                 raise
             finally:
+                over.cancel()  # what is still heard is nobody's
                 if self._socket is not None:
                     self._socket.close()
                     self._socket = None
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
 
-    async def _connect(self) -> WebSocketClientConnection:
+    async def _connect(self, heard: Callable[[Any], None]) -> WebSocketClientConnection:
         connection = await self._where()
         request = HTTPRequest(
             connection.stream,
@@ -221,7 +224,10 @@ class Stream:
         )
         try:
             return await websocket_connect(
-                request, ping_interval=PING_EVERY, max_message_size=LARGEST
+                request,
+                on_message_callback=heard,
+                ping_interval=PING_EVERY,
+                max_message_size=LARGEST,
             )
         except HTTPClientError as error:
             if error.code in (401, 403, 404):
@@ -230,45 +236,52 @@ class Stream:
         except (OSError, WebSocketClosedError) as error:
             raise silent(connection, error) from error
 
-    async def _ask(self) -> None:
+    def _ask(self) -> None:
         """Everything all readers want, from where each of them is."""
         for follower in list(self._followers.values()):
             follower.asked = 0
             if not follower.paused:
-                await self._subscribe(follower)
+                self._subscribe(follower)
         if self._watchers:
-            await self._send({"type": "watch"})
+            self._send({"type": "watch"})
 
-    async def _receive(self, socket: WebSocketClientConnection) -> None:
-        while True:
-            message = await socket.read_message()
-            if message is None:
-                return
-            frame = json.loads(message)
-            kind = frame.get("type")
-            if kind == "events":
-                await self._events(frame)
-            elif kind == "subscribed":
-                if follower := self._followers.get(frame["session"]):
-                    follower.asked = max(0, follower.asked - 1)
-            elif kind == "error":
-                self._error(frame)
-            elif kind != "unsubscribed":
-                if kind == "session_removed" and (gone := self._followers.get(frame["id"])):
-                    gone.end()
-                for watcher in self._watchers:
-                    watcher.take(frame)
+    def _heard(self, over: _Over, message: str | bytes | None) -> None:
+        """Called by the socket: a task that reads it would be a turn of the loop later."""
+        if over.done():
+            return
+        if message is None:
+            over.set_result(None)
+            return
+        try:
+            self._frame(json.loads(message))
+        except Exception as error:
+            over.set_result(error)
 
-    async def _events(self, frame: dict[str, Any]) -> None:
+    def _frame(self, frame: dict[str, Any]) -> None:
+        kind = frame.get("type")
+        if kind == "events":
+            self._events(frame)
+        elif kind == "subscribed":
+            if follower := self._followers.get(frame["session"]):
+                follower.asked = max(0, follower.asked - 1)
+        elif kind == "error":
+            self._error(frame)
+        elif kind != "unsubscribed":
+            if kind == "session_removed" and (gone := self._followers.get(frame["id"])):
+                gone.end()
+            for watcher in self._watchers:
+                watcher.take(frame)
+
+    def _events(self, frame: dict[str, Any]) -> None:
         follower = self._followers.get(frame["session"])
         # what was on its way before a new subscription is not part of it
         if follower is None or follower.paused or follower.asked:
             return
         if not follower.take(frame["events"]):
-            await self._subscribe(follower)
+            self._subscribe(follower)
         elif len(follower.events) > AHEAD:
             follower.paused = True
-            await self._send({"type": "unsubscribe", "session": follower.session})
+            self._send({"type": "unsubscribe", "session": follower.session})
 
     def _error(self, frame: dict[str, Any]) -> None:
         follower = self._followers.get(str(frame.get("session")))
@@ -282,6 +295,11 @@ class Stream:
         readers: list[Follower | Watcher] = [*self._followers.values(), *self._watchers]
         for reader in readers:
             reader.end(error)
+
+
+def _ignored(sent: asyncio.Future[None]) -> None:
+    if not sent.cancelled():
+        sent.exception()
 
 
 def _bridges(event: Event, wanted: int) -> bool:
