@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 WORKED, FAILED, WAITED, SPENT, TOKENS = "#2a78c2", "#c8372d", "#f0a30a", "#2f9e5b", "#8a8f98"
 NOTHING: Mapping[str, str] = {}
+ENDED = ("exited", "stopped", "failed")  # states of a session in which nothing goes on
+# the unit of the axis, and from how many seconds on it is taken
+UNITS = ((3600.0, "hours", 10800.0), (60.0, "minutes", 300.0), (1.0, "seconds", 0.0))
+SMALL = 8  # points
 
 
 class Span(NamedTuple):
@@ -59,8 +64,10 @@ class Picture:
         return f"<Picture of {len(self.lanes)} sessions>"
 
 
-def lane(label: str, events: Iterable[Mapping[str, Any]]) -> Lane:
-    """What a session's events tell of its time. What still runs ends with the last event."""
+def lane(label: str, events: Iterable[Mapping[str, Any]], now: float | None = None) -> Lane:
+    """What a session's events tell of its time. What still goes on ends `now`, or with the last
+    event.
+    """
     spans: list[Span] = []
     cost: list[tuple[float, float]] = []
     used: list[tuple[float, float]] = []
@@ -85,6 +92,9 @@ def lane(label: str, events: Iterable[Mapping[str, Any]]) -> Lane:
             spans.append(Span(asked.pop(event["request"]), last, "waited"))
         elif kind == "usage_update" and event.get("cost_usd") is not None:
             cost.append((last, float(event["cost_usd"])))
+        elif kind == "session_state" and event.get("state") in ENDED:
+            now = None
+    last = last if now is None else max(last, now)
     if began is not None:
         spans.append(Span(began, last, "worked"))
     spans += [Span(when, last, "waited") for when in asked.values()]
@@ -101,7 +111,8 @@ def timeline(sessions: Sequence[Session], labels: Mapping[str, str] = NOTHING) -
             "Pictures need matplotlib, which is not installed in this kernel's environment.",
             "%pip install matplotlib",
         ) from None
-    lanes = [lane(labels.get(s.id) or s.name, s.history()) for s in sessions]
+    now = time.time()
+    lanes = [lane(labels.get(s.id) or s.name, s.history(), now) for s in sessions]
     figure = Figure(figsize=(9, 1.9 + 0.27 * max(len(lanes), 2)))
     _draw(figure, lanes)
     return Picture(figure, lanes)
@@ -115,21 +126,24 @@ def _draw(figure: Figure, lanes: Sequence[Lane]) -> None:
     ]
     sums = [known for known in sums if known[2]]
     zero = min((span.begin for one in lanes for span in one.spans), default=0.0)
+    end = max((span.end for one in lanes for span in one.spans), default=zero)
+    unit, name = next((unit, name) for unit, name, least in UNITS if end - zero >= least)
     if sums:
         heights = [0.27 * max(len(lanes), 2) + 0.2, 1.2]
         top, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
         for number, (colour, label, amounts) in enumerate(sums):
-            _grow(below.twinx() if number else below, amounts, zero, colour, label)
+            axes = below.twinx() if number else below
+            _grow(axes, amounts, (zero, end, unit), colour, label)
     else:
         top = below = figure.subplots()
-    _lanes(top, lanes, zero)
-    below.set_xlabel("seconds")
+    _lanes(top, lanes, zero, unit)
+    below.set_xlabel(name, fontsize=SMALL)
     for axes in figure.axes:
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
 
 
-def _lanes(axes: Any, lanes: Sequence[Lane], zero: float) -> None:
+def _lanes(axes: Any, lanes: Sequence[Lane], zero: float, unit: float) -> None:
     from matplotlib.patches import Patch
 
     colours = {"worked": WORKED, "failed": FAILED, "waited": WAITED}
@@ -138,14 +152,19 @@ def _lanes(axes: Any, lanes: Sequence[Lane], zero: float) -> None:
         "waited": "waited for somebody",
         "failed": "failed or interrupted",
     }
+    least = 0.002 * max((span.end - zero for one in lanes for span in one.spans), default=0.0)
     for number, one in enumerate(lanes):
         for kind, colour in colours.items():  # what waited lies over what worked
             spans = [span for span in one.spans if span.kind == kind]
-            bars = [(span.begin - zero, max(span.end - span.begin, 0.02)) for span in spans]
+            bars = [
+                ((span.begin - zero) / unit, max(span.end - span.begin, least) / unit)
+                for span in spans
+            ]
             axes.broken_barh(bars, (number - 0.36, 0.72), color=colour, linewidth=0)
-    axes.set_yticks(range(len(lanes)), [one.label for one in lanes], fontsize=8)
+    axes.set_yticks(range(len(lanes)), [one.label for one in lanes], fontsize=SMALL)
     axes.set_ylim(len(lanes) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=SMALL)
     axes.grid(axis="x", color="#00000018")
     axes.set_axisbelow(True)
     there = {span.kind for one in lanes for span in one.spans}
@@ -157,21 +176,29 @@ def _lanes(axes: Any, lanes: Sequence[Lane], zero: float) -> None:
             bbox_to_anchor=(1, 1),
             ncols=3,
             frameon=False,
-            fontsize=8,
+            fontsize=SMALL,
         )
 
 
-def _grow(axes: Any, lanes: Sequence[Any], zero: float, colour: str, label: str) -> None:
-    """The sum over all sessions, each of which tells its own total."""
-    now: dict[int, float] = {}
+def _grow(
+    axes: Any, lanes: Sequence[Any], span: tuple[float, float, float], colour: str, label: str
+) -> None:
+    """The sum over all sessions, each of which tells its own total. `span` is the picture's begin
+    and end, and its unit, all in seconds.
+    """
+    (zero, end, unit), now = span, dict[int, float]()
     x, y = [0.0], [0.0]
     for when, number, amount in sorted(
         (when, number, amount) for number, one in enumerate(lanes) for when, amount in one
     ):
         now[number] = amount
-        x.append(when - zero)
+        x.append((when - zero) / unit)
         y.append(sum(now.values()))
-    axes.step(x, y, where="post", color=colour, linewidth=1.6)
-    axes.set_ylabel(label, color=colour, fontsize=8)
-    axes.tick_params(axis="y", labelsize=8, colors=colour, length=0)
+    x.append((end - zero) / unit)
+    y.append(y[-1])
+    style = "--" if colour == TOKENS else "-"  # both are seen where one lies on the other
+    axes.step(x, y, where="post", color=colour, linewidth=1.6, linestyle=style)
+    axes.set_ylabel(label, color=colour, fontsize=SMALL)
+    axes.tick_params(axis="x", labelsize=SMALL)
+    axes.tick_params(axis="y", labelsize=SMALL, colors=colour, length=0)
     axes.set_ylim(bottom=0)

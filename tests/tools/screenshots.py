@@ -144,8 +144,9 @@ def say(talk: Talk, words: str, script: str) -> None:
 
 
 if __name__ == "__main__":
-    from . import around
+    from . import around, notebooks
 
     wanted = Path(sys.argv[1]) if sys.argv[1:] else IMAGES
     main(wanted)
     around.main(wanted)
+    notebooks.main(wanted)

@@ -92,7 +92,9 @@ function questionForm(request, send, small) {
     return h(
       'div',
       {},
-      h('div', { class: 'cc-description' }, safe(question.text)),
+      question.text === request.title
+        ? null
+        : h('div', { class: 'cc-description' }, safe(question.text)),
       h(
         'div',
         { class: 'cc-buttons' },
@@ -127,7 +129,7 @@ function questionForm(request, send, small) {
       h(
         'fieldset',
         {},
-        h('legend', {}, safe(question.text)),
+        question.text === request.title ? null : h('legend', {}, safe(question.text)),
         options.map(option =>
           h(
             'label',

@@ -190,7 +190,12 @@ class SessionView extends Live {
         'ul',
         { class: 'cc-plan' },
         (data.entries ?? []).map(one =>
-          h('li', { 'data-status': one.status }, `${marks[one.status] ?? '☐'} `, safe(one.content))
+          h(
+            'li',
+            { 'data-status': one.status },
+            `${marks[one.status] ?? '☐'} `,
+            inline(safe(one.content))
+          )
         )
       );
     }
