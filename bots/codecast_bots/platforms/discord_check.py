@@ -70,8 +70,8 @@ def _found(gateway: Gateway, settings: PlatformSettings) -> list[Check]:
         )  # fmt: skip
     invite = invitation(gateway.application_id)
     if not gateway.guilds:
-        words = "the bot is on no server; people can only talk with it in private after one shares"
-        found.append(Check("servers", "warning", words, f"Invite it: {invite}"))
+        words = "the bot is on no server, so nobody can talk with it"
+        found.append(Check("servers", "error", words, f"Invite it: {invite}"))
     for guild in gateway.guilds:
         found += _rights(guild.name, guild.me.guild_permissions, invite)
     for chat in sorted(settings.chats):
