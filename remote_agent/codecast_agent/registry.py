@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 from . import burial, supervisor
 from .helper import Helper
 from .journal import End, bounds
-from .links import Link
+from .links import LOST, Link
 from .loop import Loop
 from .places import Place, check_id, places, roots, sessions_directory, tidy
 from .protocol.errors import CodecastError
@@ -257,9 +257,11 @@ class Registry:
         os.close(fd)
         waiting, entry.starting = entry.starting, []
         if word == supervisor.LISTENING and self._meet(entry):
-            for reached, _ in waiting:
+            for reached, refused in waiting:
                 if entry.link is not None:
                     reached(entry.link)
+                else:  # it was killed by now: whoever asks again starts another
+                    refused(LOST)
             return
         try:
             problem = CodecastError.from_json(json.loads(word))
