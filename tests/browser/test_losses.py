@@ -86,12 +86,15 @@ def numbers(view: Locator) -> list[int]:
 
 
 def test_lost_socket_alone_leaves_the_server_usable(
-    view: Locator, banner: Locator, gate: Gate, talk: Talk
+    view: Locator, banner: Locator, shown: Page, gate: Gate, talk: Talk
 ) -> None:
     send(view, "slow:20:100")
     expect(said(view)).to_contain_text("token3")
     gate.shut()
     expect(banner).to_have_attribute("data-loss", "socket")
+    expect(shown.locator("#codecast-panel .jp-Codecast-banner")).to_have_attribute(
+        "data-loss", "socket"
+    )
     expect(banner).to_contain_text("Live updates are interrupted")
     send(view, "say:Sent without a socket.")  # which the server takes as ever
     talk.wait_text("Sent without a socket.")
@@ -109,6 +112,9 @@ def test_computer_without_a_network_is_told_as_that(
     context.set_offline(True)
     gate.shut()
     expect(banner).to_have_attribute("data-loss", "network")
+    expect(shown.locator("#codecast-panel .jp-Codecast-banner")).to_have_attribute(
+        "data-loss", "network"
+    )
     expect(banner).to_contain_text("This computer has no network")
     composer(view).press("Enter")
     problem = view.locator(".jp-Codecast-composer .jp-Codecast-problem")
@@ -130,6 +136,9 @@ def test_server_killed_in_the_middle_of_a_turn_comes_back_to_the_same_words(
     expect(said(view)).to_contain_text("token3")
     far.server.kill()
     expect(banner).to_have_attribute("data-loss", "server")
+    expect(shown.locator("#codecast-panel .jp-Codecast-banner")).to_have_attribute(
+        "data-loss", "server"
+    )
     expect(banner).to_contain_text("does not answer")
     composer(view).fill("say:Kept through it all.")
     composer(view).press("Enter")

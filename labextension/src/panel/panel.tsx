@@ -8,7 +8,7 @@ import { IMachine, ISession } from '../connection/types';
 import { Context, IContext, useCodecast } from '../ui/context';
 import { useSignal } from '../ui/hooks';
 import { codecastIcon } from '../ui/icon';
-import { shortPath, statusWord } from '../ui/words';
+import { lossWords, shortPath, statusWord } from '../ui/words';
 import { Figures } from './figures';
 import { byUrgency, grouped, Grouping, GROUPINGS, matches, needy, words } from './listing';
 import { Machine } from './machine';
@@ -64,8 +64,9 @@ export class CodecastPanel extends ReactWidget {
 function Panel(props: { figures: Figures }): JSX.Element {
   const { figures } = props;
   const { codecast, trans } = useCodecast();
-  const { hub } = codecast;
+  const { hub, losses } = codecast;
   useSignal(hub.changed);
+  useSignal(losses.changed);
   const [filter, setFilter] = useState('');
   const [grouping, setGrouping] = useGrouping();
   const sessions = [...hub.sessions.values()].filter(session => matches(session, filter));
@@ -74,9 +75,9 @@ function Panel(props: { figures: Figures }): JSX.Element {
     <>
       <Head />
       <Filter filter={filter} setFilter={setFilter} grouping={grouping} setGrouping={setGrouping} />
-      {!hub.isConnected && hub.isLoaded && (
-        <div className="jp-Codecast-banner" role="status">
-          {trans.__('Not connected to the Jupyter server. Sessions go on; reconnecting…')}
+      {losses.loss !== 'nothing' && hub.isLoaded && (
+        <div className="jp-Codecast-banner" role="status" data-loss={losses.loss}>
+          {lossWords(losses.loss, trans)}
         </div>
       )}
       {waiting.length > 0 && (

@@ -5,6 +5,7 @@ import { IMachine, ISession } from '../connection/types';
 import { useCodecast } from '../ui/context';
 import { useAction, useSignal } from '../ui/hooks';
 import { Problem } from '../ui/problem';
+import { lossWords } from '../ui/words';
 
 /** What is lost on the way to the CLI, each in its own words; every one heals by itself. */
 export function Losses(props: { session: ISession | undefined }): JSX.Element | null {
@@ -12,31 +13,18 @@ export function Losses(props: { session: ISession | undefined }): JSX.Element | 
   const { codecast, trans } = useCodecast();
   const { losses, hub } = codecast;
   useSignal(losses.changed);
-  switch (losses.loss) {
-    case 'network':
-      return (
-        <Banner loss="network">
-          {trans.__('This computer has no network. The session goes on; what you write is kept.')}
-        </Banner>
-      );
-    case 'server':
-      return (
-        <Banner loss="server" retry>
-          {trans.__('The Jupyter server does not answer. The session goes on without it.')}
-        </Banner>
-      );
-    case 'socket':
-      return (
-        <Banner loss="socket" retry>
-          {trans.__('Live updates are interrupted; the server is there.')}
-        </Banner>
-      );
-    case 'nothing':
-      if (session?.link === 'offline' && hub.isConnected) {
-        return <MachineLost machine={session.machine} known={hub.machines.get(session.machine)} />;
-      }
-      return null;
+  const { loss } = losses;
+  if (loss !== 'nothing') {
+    return (
+      <Banner loss={loss} retry={loss !== 'network'}>
+        {lossWords(loss, trans)}
+      </Banner>
+    );
   }
+  if (session?.link === 'offline' && hub.isConnected) {
+    return <MachineLost machine={session.machine} known={hub.machines.get(session.machine)} />;
+  }
+  return null;
 }
 
 function Banner(props: { loss: string; retry?: boolean; children: React.ReactNode }): JSX.Element {

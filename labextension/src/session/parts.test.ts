@@ -146,3 +146,16 @@ it('names the limit that is reached, and sends what changes of the budget alone'
     expect(server.api.change).toHaveBeenCalledWith('s1', { budget: { max_cost: null } })
   );
 });
+
+it('shows an event of a newer vocabulary as it came, and goes on with what it knows', async () => {
+  server.events(
+    's1',
+    { type: 'agent_message_chunk', message: 'a', content: text('before') },
+    { type: 'from_the_future', weather: { sky: 'clear' } },
+    { type: 'agent_message_chunk', message: 'b', content: text('after') }
+  );
+  await says('after');
+  await says('from_the_future');
+  (await find<HTMLElement>(view, '.jp-Codecast-other summary')).click();
+  await says('"sky": "clear"');
+});

@@ -1,5 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import type { Loss } from '../connection/losses';
 import { IMachine } from '../connection/types';
 import { IContext } from './context';
 
@@ -86,6 +87,20 @@ export function endWord(reason: string, trans: TranslationBundle): string {
       return trans.__('The CLI did not start');
     default:
       return reason;
+  }
+}
+
+/** What of the way to the server is lost, for a person; '' when nothing is. */
+export function lossWords(loss: Loss, trans: TranslationBundle): string {
+  switch (loss) {
+    case 'network':
+      return trans.__('This computer has no network. Sessions go on; what you write is kept.');
+    case 'server':
+      return trans.__('The Jupyter server does not answer. Sessions go on without it.');
+    case 'socket':
+      return trans.__('Live updates are interrupted; the server is there.');
+    case 'nothing':
+      return '';
   }
 }
 
