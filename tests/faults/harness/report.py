@@ -64,7 +64,7 @@ class Totals:
             BEGIN,
             "",
             f"Last run: {time.strftime('%Y-%m-%d', time.gmtime(self.began))}, {_machine()}."
-            f" Seeds {_ranges(seeds)}: {len(self.rounds)} rounds in {seconds / 60:.0f} minutes."
+            f" {_ranges(seeds)} in {seconds / 60:.0f} minutes."
             + (f" Upgrades went to and from {earlier}, too." if earlier and self._upgrades else ""),
             "",
             "| | |",
@@ -152,9 +152,12 @@ class Totals:
 
 
 def _ranges(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"Seed {seeds[0]}: 1 round"
+    told = ", ".join(map(str, seeds))
     if seeds and list(seeds) == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1:
-        return f"{seeds[0]} to {seeds[-1]}"
-    return ", ".join(map(str, seeds))
+        told = f"{seeds[0]} to {seeds[-1]}"
+    return f"Seeds {told}: {len(seeds)} rounds"
 
 
 def _machine() -> str:
