@@ -20,6 +20,7 @@ from .conversation import Conversation
 from .platforms.contract import ActionIn, Place, TextIn
 from .requests import Action
 from .view import Block
+from .waiting import within
 
 if TYPE_CHECKING:
     from .bot import Bot
@@ -186,7 +187,7 @@ class Answering:
 
     # -- questions of the bots' own
 
-    async def confirm(self, place: Place, key: str, question: str, within: float = 300.0) -> bool:
+    async def confirm(self, place: Place, key: str, question: str, seconds: float = 300.0) -> bool:
         """Ask by two buttons; False when nobody answers."""
         tokens = []
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -199,7 +200,7 @@ class Answering:
             tokens.append((made, "Yes" if yes else "No"))
         self.bot.say(place, f"{key}/confirm", question, buttons=tuple(tokens), notify=True)
         try:
-            return await asyncio.wait_for(future, within)
+            return await within(future, seconds)
         except asyncio.TimeoutError:
             return False
         finally:

@@ -46,6 +46,7 @@ from .replies import MOST_PARTS, Reply
 from .settings import Settings
 from .splitting import split
 from .store import Store
+from .waiting import within
 
 log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
@@ -309,7 +310,7 @@ class Bot:
         here = self.conversations.get(place)
         if here is not None:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(here.caught_up.wait(), PRESENT_WITHIN)
+                await within(here.caught_up.wait(), PRESENT_WITHIN)
 
     async def _gone(self, event: GoneIn) -> None:
         here = [p for p in self.conversations if p == event.place or p.outer == event.place]

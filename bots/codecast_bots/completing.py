@@ -14,6 +14,7 @@ from codecast_jupyter.commands import completion
 
 from . import commands
 from .platforms.contract import Complete, MenuCommand, Person, Place
+from .waiting import within
 
 if TYPE_CHECKING:
     from .bot import Bot
@@ -51,7 +52,7 @@ def _complete(bot: Bot, name: str) -> Complete:
             values.setdefault("machine", here.machine if here is not None else "")
         fetch = completion.fetch_from([bot.client.connection])
         try:
-            found = await asyncio.wait_for(asyncio.to_thread(source, values, typed, fetch), WITHIN)
+            found = await within(asyncio.to_thread(source, values, typed, fetch), WITHIN)
         except asyncio.TimeoutError:
             return []
         except Exception:  # who is typing must not see a failure

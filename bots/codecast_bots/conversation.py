@@ -23,6 +23,7 @@ from .rendering import Style, render
 from .requests import Action, Picks, actions
 from .store import Store
 from .view import Block, View
+from .waiting import within
 
 log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
@@ -165,7 +166,7 @@ class Conversation:
         while True:
             timers = self.style["tool_display"] == "timer" and self.view.running
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK if timers else None)
+                await within(self._changed.wait(), TICK if timers else None)
             self._changed.clear()
             self._want()
             if self._working != self.view.running:

@@ -33,6 +33,7 @@ from .platforms.contract import (
 from .rendering import Desired
 from .replies import Reply
 from .store import Sent, Store
+from .waiting import within
 
 log = logging.getLogger(__name__)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between tries while a platform is away
@@ -216,7 +217,7 @@ class Outbox:
         """Wait for one; a draft is also shown again from time to time."""
         if changed is self._changed and self._drafts and any(d.stream for d in self._wanted):
             try:
-                await asyncio.wait_for(changed.wait(), DRAFT_AGAIN / 4)
+                await within(changed.wait(), DRAFT_AGAIN / 4)
             except asyncio.TimeoutError:
                 return
         await changed.wait()

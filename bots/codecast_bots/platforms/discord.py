@@ -156,6 +156,7 @@ class DiscordAdapter:
         made = await self._post(place, {**body, **more}, groups[0])
         ref = MessageRef(place, str(made["id"]))
         self._sent.add(ref.id)
+        self._inbox.saw(place.thread or place.chat, ref.id)
         if str(made.get("content") or "") != body["content"]:
             await self.edit(ref, out)  # it was made before, by a call of which nobody knew
         for number, group in enumerate(groups[1:], 1):

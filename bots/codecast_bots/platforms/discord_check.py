@@ -9,6 +9,7 @@ from typing import Any
 import discord
 
 from ..settings import PlatformSettings
+from ..waiting import within
 from .contract import BadCredentials, Check, MissingPermission, PlatformError
 from .discord_gateway import PORTAL, Gateway
 from .discord_objects import FORUMS
@@ -47,7 +48,7 @@ async def checks(settings: PlatformSettings) -> list[Check]:
         except PlatformError as error:
             return [Check("connection", "error", str(error))]
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(gateway.wait_until_ready(), GUILDS_WITHIN)
+            await within(gateway.wait_until_ready(), GUILDS_WITHIN)
         return _found(gateway, settings)
     finally:
         await gateway.shut()

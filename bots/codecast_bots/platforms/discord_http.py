@@ -17,6 +17,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from ..waiting import within
 from .contract import (
     BadCredentials,
     FileOut,
@@ -85,7 +86,7 @@ class Rest:
         elif body is not None:
             more["json"] = body
         try:
-            return await asyncio.wait_for(
+            return await within(
                 self._client.http.request(Route(method, path, **parts), **more), PATIENCE
             )
         except _ERRORS as error:

@@ -42,7 +42,6 @@ NOT_OLDER = 86400.0  # seconds: what was said earlier while nobody listened is n
 PAGE, MOST = 100, 500  # messages read back, at once and in all of one place
 TRIES = 5
 AT_ONCE = 4  # places read at a time
-SKEW = 60.0  # seconds that the clocks may differ
 
 
 class Inbox:
@@ -93,9 +92,11 @@ class Inbox:
         self._since.setdefault(place.thread or place.chat, int(message))
 
     def mark(self, place: Place) -> str:
-        """A message older than all that will be sent."""
-        recent = first_id(time.time() - SKEW)
-        return str(max(self._newest.get(place.thread or place.chat, 0), recent))
+        """The newest message there; empty where none is known, and a nonce must do."""
+        return str(self._newest.get(place.thread or place.chat) or "")
+
+    def saw(self, channel: str, message: str) -> None:
+        self._newest[channel] = max(self._newest.get(channel, 0), int(message))
 
     def hear(self, kind: str, data: Json) -> None:
         """From the gateway; what must not wait is begun at once."""
@@ -107,8 +108,7 @@ class Inbox:
                 self._queue.put_nowait((kind, {"places": self._places.of_guild(data["id"])}))
         elif kind in _READ:
             if kind == "MESSAGE_CREATE":
-                channel, id = str(data["channel_id"]), int(data["id"])
-                self._newest[channel] = max(self._newest.get(channel, 0), id)
+                self.saw(str(data["channel_id"]), str(data["id"]))
             self._queue.put_nowait((kind, data))
 
     # -- what the core gets
@@ -217,6 +217,7 @@ class Inbox:
         for _ in range(MOST // PAGE):
             page = await self._page(channel, after)
             for message in page:
+                self.saw(channel, str(message["id"]))
                 found += self._message(message, place)
             if len(page) < PAGE:
                 break

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ..waiting import within
 from .contract import (
     ANSWER_WITHIN,
     ActionIn,
@@ -214,6 +215,6 @@ class Presses:
         which = names.get(given.focused, given.focused)
         try:
             asked = complete(person, place, values, which, typed)
-            return choices(list(await asyncio.wait_for(asked, COMPLETE_WITHIN)))
+            return choices(list(await within(asked, COMPLETE_WITHIN)))
         except asyncio.TimeoutError:
             return []

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 
+from ..waiting import within
 from .contract import MissingPermission, Person, PlatformError
 from .lark_http import Http
 
@@ -27,7 +28,7 @@ class People:
     async def person(self, id: str) -> Person:
         if id not in self._names and self._allowed:
             with contextlib.suppress(PlatformError, asyncio.TimeoutError):
-                name = await asyncio.wait_for(self._name(id), PATIENCE)
+                name = await within(self._name(id), PATIENCE)
                 self._names[id] = name or id
                 if len(self._names) > KEEP:
                     self._names.popitem(last=False)
