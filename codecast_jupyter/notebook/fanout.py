@@ -87,9 +87,7 @@ def map(
     run = Run(name or _invented(), made, terms)
     run.start()
     if show:
-        from .progress import view
-
-        run.view = view(run)
+        run.show()
     return run.wait() if (not awaited if wait is None else wait) else run
 
 

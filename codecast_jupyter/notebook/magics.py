@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,8 @@ from . import connection
 from .performing import perform
 from .session import session
 
-NAMES = ("%codecast", "%%codecast")
+# `%codecast`, also behind an assignment, `%%codecast`, and `codecast` alone, as IPython takes it
+OURS = re.compile(r"^\s*(?:\w+\s*=\s*(?=%))?(?P<cell>%%)?%?codecast\s(?P<words>.*)$")
 
 
 @magics_class
@@ -81,26 +83,39 @@ def _parsed(words: list[str]) -> Parsed:
     return parsed
 
 
-def complete(shell: Any, event: Any) -> list[str]:
-    """Completions for IPython: commands, machines, sessions, paths, models, options."""
-    line = str(event.text_until_cursor)
-    for name in (*reversed(NAMES), "codecast"):
-        if line.lstrip().startswith(name):
-            typed = line.lstrip()[len(name) :]
-            break
-    else:
-        return []
-    words = typed.split()
-    if not words or typed[-1:].isspace():
+def completions(text: str) -> tuple[str, list[str]]:
+    """The word before the cursor, and what it may become, of a line up to the cursor: commands,
+    machines, sessions, paths, models, options. Nothing for a line that is not ours.
+    """
+    found = OURS.search(text)
+    if found is None:
+        return "", []
+    words = found["words"].split()
+    if not words or found["words"][-1:].isspace():
         words.append("")
     fetch = _fetcher()
-    found = [candidate.value for candidate in completion.candidates(words, fetch)]
-    if line.lstrip().startswith("%%") and len(words) == 1:
-        found += [c.value for c in completion.candidates(["show", words[0]], fetch)]
-    # IPython cuts words at ":" and "=" and wants only what follows
-    current = words[-1]
-    cut = max(current.rfind(":"), current.rfind("=")) + 1
-    return [value[cut:] for value in found]
+    values = [candidate.value for candidate in completion.candidates(words, fetch)]
+    if found["cell"] and len(words) == 1:
+        values += [c.value for c in completion.candidates(["show", words[0]], fetch)]
+    return words[-1], values
+
+
+def _matcher() -> Any:
+    """For IPython: what is ours has no completions of Python beside it."""
+    from IPython.core.completer import SimpleCompletion, context_matcher
+
+    @context_matcher(priority=1000, identifier="codecast")  # type: ignore[misc, untyped-decorator, unused-ignore]
+    def codecast(context: Any) -> dict[str, Any]:
+        line = context.line_with_cursor[: context.cursor_position]
+        word, values = completions(line)
+        return {
+            "completions": [SimpleCompletion(value, type="codecast") for value in values],
+            "matched_fragment": word,
+            "suppress": True,
+            "ordered": True,
+        }
+
+    return codecast
 
 
 def _fetcher() -> Callable[[str], Any]:
@@ -112,10 +127,16 @@ def _fetcher() -> Callable[[str], Any]:
 
 def load(ipython: Any) -> None:
     ipython.register_magics(CodecastMagics)
-    for name in NAMES:
-        ipython.set_hook("complete_command", complete, str_key=name)
+    _unmatch(ipython)
+    ipython.Completer.custom_matchers.append(_matcher())
 
 
 def unload(ipython: Any) -> None:
     for kind in ("line", "cell"):
         ipython.magics_manager.magics[kind].pop("codecast", None)
+    _unmatch(ipython)
+
+
+def _unmatch(ipython: Any) -> None:
+    matchers = ipython.Completer.custom_matchers
+    matchers[:] = [m for m in matchers if getattr(m, "matcher_identifier", "") != "codecast"]

@@ -49,6 +49,10 @@ class Ongoing:
     async def _interrupt(self) -> None:
         raise NotImplementedError
 
+    def _view(self) -> View:
+        """The best there is here."""
+        raise NotImplementedError
+
     # -- waiting
 
     @property
@@ -66,23 +70,30 @@ class Ongoing:
 
         Raises CodecastError with what ended it badly, TimeoutError after `timeout` seconds.
         """
-        for _ in self._looks(timeout):
-            pass
+        try:
+            for _ in self._looks(timeout):
+                pass
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
         return self._ended()
 
     def _looks(self, timeout: float | None = None) -> Iterator[None]:
         """Block until it has ended, and give control back at every look."""
         end = None if timeout is None else time.monotonic() + timeout
+        while not self.done:
+            assert self._done is not None
+            left = LOOK if end is None else min(LOOK, end - time.monotonic())
+            if left <= 0:
+                raise NotYet(f"{self!r} has not ended after {timeout} seconds.")
+            with self._waited_for():
+                futures.wait([self._done], left)
+                self.view.refresh()
+            yield
+
+    def show(self) -> None:
+        """Begin to show it, which takes its time: interrupted, it is as while it is waited for."""
         try:
-            while not self.done:
-                assert self._done is not None
-                left = LOOK if end is None else min(LOOK, end - time.monotonic())
-                if left <= 0:
-                    raise NotYet(f"{self!r} has not ended after {timeout} seconds.")
-                with self._waited_for():
-                    futures.wait([self._done], left)
-                    self.view.refresh()
-                yield
+            self.view = self._view()
         except KeyboardInterrupt:
             raise self._interrupted() from None
 

@@ -23,7 +23,7 @@ from . import connection
 from .dispatch import AGAIN, Dispatch, Terms
 from .errors import Interrupted
 from .ledger import Ledger
-from .ongoing import Ongoing
+from .ongoing import Ongoing, View
 from .result import Result
 from .session import Session
 from .table import Table
@@ -129,16 +129,24 @@ class Run(Ongoing):
             " Ask again by the same name to finish the others."
         )
 
+    def _view(self) -> View:
+        from .progress import view
+
+        return view(self)
+
     async def _interrupt(self) -> None:
         await self._dispatch.cancel()
 
     def __iter__(self) -> Iterator[Result]:
         """Results in the order of their ends; those of an earlier asking come first."""
         came, given = self._dispatch.came, 0
-        for _ in itertools.chain(self._looks(), [None]):
-            while given < len(came):
-                given += 1
-                yield came[given - 1]
+        try:
+            for _ in itertools.chain(self._looks(), [None]):
+                while given < len(came):
+                    given += 1
+                    yield came[given - 1]
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
         self._ended()
 
     async def __aiter__(self) -> AsyncIterator[Result]:

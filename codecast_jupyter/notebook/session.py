@@ -209,12 +209,13 @@ class Session:
         id = id or str(uuid.uuid4())
         self._within_budget()
         after = int(self.data.get("last_seq") or 0)
-        self._send(prompt, attach, id=id)
+        try:
+            self._send(prompt, attach, id=id)
+        except KeyboardInterrupt:  # it may have arrived
+            raise Turn(self, id, prompt, after)._interrupted() from None
         turn = Turn(self, id, prompt, after, on_request)
         if show:
-            from .live import view
-
-            turn.view = view(turn)
+            turn.show()
         return turn.wait() if (not awaited if wait is None else wait) else turn
 
     def _within_budget(self) -> None:

@@ -30,7 +30,7 @@ from codecast_jupyter.commands.words import dollars, duration, plural, tokens
 from . import connection
 from .errors import Interrupted
 from .files import Diff, edits
-from .ongoing import Ongoing
+from .ongoing import Ongoing, View
 from .request import Policy, Request, decided
 from .table import Table
 
@@ -158,13 +158,22 @@ class Turn(Ongoing):
         self.view.finish()
         return Interrupted(f"The turn of {self.session.name} was stopped; the session goes on.")
 
+    def _view(self) -> View:
+        from .live import view
+
+        return view(self)
+
     async def _interrupt(self) -> None:
         """Take it back while it waits, end its turn when it runs."""
         client = connection.client().aio
         if self.state in ("stored", "delivered", "queued"):
-            with contextlib.suppress(CodecastError):
+            try:
                 await client.cancel_prompt(self.session.id, self.prompt)
                 return
+            except CodecastError as error:
+                if error.code == "not_found":  # it never arrived, and others are not ours to stop
+                    self.forget()
+                    return
         await client.interrupt(self.session.id)
 
     def interrupt(self) -> Turn:

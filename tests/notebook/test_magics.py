@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import threading
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 from jupyter_client.manager import start_new_async_kernel
+
+from tests.fixtures.live import until
 
 from .conftest import Machines
 
@@ -112,7 +115,10 @@ def test_tab_completes_commands_machines_sessions_paths_models_options(
     assert any(match.endswith("deep-inside/") for match in found), found
     found = kernel.complete(f"%codecast start gpu-1:{folder}/de")
     assert any(match.endswith("deep-inside/") for match in found), found
-    assert "--cli" in kernel.complete("%codecast start local --c")
+    # what Python would make of it is not offered beside
+    assert kernel.complete("%codecast start local --c") == ["--cli", "--create"]
+    assert kernel.complete("found = %codecast start local --c") == ["--cli", "--create"]
+    assert kernel.complete("%%codecast magic-otter\nhell") == []
     assert "demo" in kernel.complete("%codecast start local --cli de")
     assert "plan" in kernel.complete("%codecast mode magic-otter pl")
     assert "magic-otter" in kernel.complete("%codecast show mag")
@@ -167,19 +173,35 @@ def test_error_is_one_readable_message_with_the_fix(
     assert len(told.splitlines()) < 8
 
 
-def test_interrupting_the_cell_interrupts_the_turn_and_says_so(kernel: Kernel) -> None:
-    stop = threading.Timer(3, kernel.interrupt)
-    stop.start()
-    told = kernel.error("s = cc.session('magic-otter')\ns.ask('slow 120')")
-    stop.join()
+@contextlib.contextmanager
+def interrupted(kernel: Kernel, machines: Machines, count: int) -> Iterator[None]:
+    """The cell that runs meanwhile is interrupted once so many sessions work."""
+
+    def running() -> int:
+        found = machines.api.get("/sessions", all="true")
+        return sum(session["state"]["status"] == "running" for session in found)
+
+    def stop() -> None:
+        until(lambda: running() == count, "the cell works")
+        kernel.interrupt()
+
+    until(lambda: not running(), "nothing works")
+    thread = threading.Thread(target=stop)
+    thread.start()
+    yield
+    thread.join()
+
+
+def test_interrupting_the_cell_interrupts_the_turn_and_says_so(
+    kernel: Kernel, machines: Machines
+) -> None:
+    with interrupted(kernel, machines, 1):
+        told = kernel.error("s = cc.session('magic-otter')\ns.ask('slow 120')")
     assert told == "Interrupted. The turn of magic-otter was stopped; the session goes on."
     assert "idle" in kernel.text("s.status", "text/plain")
-    stop = threading.Timer(3, kernel.interrupt)
-    stop.start()
-    told = kernel.error(
-        "cc.map('slow 120', [1, 2], cli='demo', name='cut', directory='~/{task}', create=True)"
-    )
-    stop.join()
+    run = "cc.map('slow 120', [1, 2], cli='demo', name='cut', directory='~/{task}', create=True)"
+    with interrupted(kernel, machines, 2):
+        told = kernel.error(run)
     assert "0 of 2 tasks are done. Ask again by the same name" in told
 
 
