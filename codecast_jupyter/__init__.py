@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from .notebook.request import Request, requests
     from .notebook.result import Result
     from .notebook.run import Run
-    from .notebook.session import Session, search, session, sessions, start
+    from .notebook.session import Session
+    from .notebook.sessions import search, session, sessions, start
     from .notebook.timeline import timeline
     from .notebook.turn import Turn
 
@@ -52,10 +53,10 @@ _LATE = {
     "requests": "notebook.request",
     "run": "notebook.fanout",
     "runs": "notebook.fanout",
-    "search": "notebook.session",
-    "session": "notebook.session",
-    "sessions": "notebook.session",
-    "start": "notebook.session",
+    "search": "notebook.sessions",
+    "session": "notebook.sessions",
+    "sessions": "notebook.sessions",
+    "start": "notebook.sessions",
     "timeline": "notebook.timeline",
 }
 

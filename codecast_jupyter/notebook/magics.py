@@ -26,7 +26,7 @@ from codecast_jupyter.commands.table import split
 
 from . import connection
 from .performing import perform
-from .session import session
+from .sessions import session
 
 # `%codecast`, also behind an assignment, `%%codecast`, and `codecast` alone, as IPython takes it
 OURS = re.compile(r"^\s*(?:\w+\s*=\s*(?=%))?(?P<cell>%%)?%?codecast\s(?P<words>.*)$")

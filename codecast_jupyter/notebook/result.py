@@ -74,7 +74,7 @@ class Result:
 
     def open(self) -> Session:
         """The session it was done in. Raises CodecastError("not_found") once that is removed."""
-        from .session import session
+        from .sessions import session
 
         return session(self.session)
 

@@ -3,68 +3,37 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import text as text_block
-from codecast_jupyter.client.types import Hit, Prompt, Usage
+from codecast_jupyter.client.types import Prompt, Usage
 from codecast_jupyter.client.types import Session as SessionData
 from codecast_jupyter.commands import results
-from codecast_jupyter.commands.context import Context, on_machine, waiting
+from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.export import FORMATS, written
 from codecast_jupyter.commands.files import attached
 from codecast_jupyter.commands.render.markdown import STATUS_MARK
 from codecast_jupyter.commands.render.markdown import session as session_markdown
-from codecast_jupyter.commands.sessions import find, history, place
+from codecast_jupyter.commands.sessions import history
 from codecast_jupyter.commands.target import writing
 from codecast_jupyter.commands.transcript import Entry, Transcript
 from codecast_jupyter.commands.words import age, dollars
 
 from . import connection, surroundings
+from .events import Event, Events
 from .files import Diff, File, edits
-from .performing import guided
 from .request import Policy, Request
 from .table import Table
 from .turn import Turn
 
 if TYPE_CHECKING:
-    from .machine import Machine
     from .widgets.session import SessionWidget
 
-Event = dict[str, Any]
 Budget = Mapping[str, "float | None"]  # max_cost (US dollars), max_turns, max_minutes
-
-
-class Events:
-    """A session's events, those so far and those to come: `for` and `async for` both work.
-
-    Each comes exactly once and in order, over lost connections too. It ends when the session
-    is removed.
-    """
-
-    def __init__(self, session: str, after: int) -> None:
-        self._session = session
-        self._after = after
-
-    def __iter__(self) -> Iterator[Event]:
-        return connection.client().events(self._session, self._after)
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        client = connection.client()
-        events: Any = client.aio.events(self._session, self._after)
-        end = object()
-
-        async def step() -> Any:
-            return await anext(events, end)
-
-        try:
-            while (event := await connection.here(step())) is not end:
-                yield event
-        finally:
-            client.submit(events.aclose())
 
 
 class Session:
@@ -378,106 +347,3 @@ class Session:
 
 def _prompt_row(prompt: Prompt) -> Mapping[str, Any]:
     return {"prompt": prompt.get("text", "")[:80], "state": prompt.get("state"), "id": prompt["id"]}
-
-
-def table(found: Iterable[Session]) -> Table[Session]:
-    return Table(found, Session._row, "No session runs.", lambda session: _flat(session.data))
-
-
-def _flat(data: SessionData) -> Mapping[str, Any]:
-    state = data.get("state") or {}
-    kept = {k: v for k, v in data.items() if k not in ("state", "error", "skills")}
-    used = {k: v for k, v in (state.get("usage") or {}).items() if isinstance(v, int)}
-    more = ("status", "turns", "cost_usd", "title", "updated")
-    return {**kept, **{name: state.get(name) for name in more}, **used}
-
-
-def start(
-    machine: str | Machine,
-    directory: str | None = None,
-    *,
-    cli: str | None = None,
-    mode: str | None = None,
-    model: str | None = None,
-    name: str | None = None,
-    prompt: str | None = None,
-    budget: Budget | None = None,
-    create: bool = False,
-    skills: bool = True,
-    id: str | None = None,
-) -> Session:
-    """Start a session of a CLI in a directory of a machine.
-
-    >>> s = cc.start("gpu-1", "~/project", cli="claude", mode="code")
-    >>> s = cc.start("local", cli="demo", budget={"max_cost": 5})
-
-    On `local` the kernel's own directory is meant where none is named. `mode` is auto, code,
-    plan or ask. `create` makes the directory where it is missing. The same `id` (a UUID) again is
-    the same session. Raises CodecastError with what stands in the way.
-    """
-    client = connection.client()
-    where, path = place(Context(client.aio), str(machine), directory)
-    id = id or str(uuid.uuid4())
-    words = f"starting {cli or 'the CLI'} in {path} on {where} ..."
-
-    async def create_it(context: Context) -> SessionData:
-        async with waiting(context, words, where, id):
-            return await client.aio.start(
-                where,
-                path,
-                cli=cli,
-                mode=mode,
-                model=model,
-                name=name,
-                prompt=prompt,
-                budget=budget,
-                create_directory=create,
-                skills=skills,
-                id=id,
-            )
-
-    return Session(guided(lambda context: on_machine(context, where, lambda: create_it(context))))
-
-
-def sessions(
-    machine: str | None = None, status: str | None = None, all: bool = True
-) -> Table[Session]:
-    """Sessions, those of a machine or with a status only; without `all` none that has ended.
-
-    >>> cc.sessions(status="waiting")
-    """
-    found = connection.client().sessions(machine, status, all=True)
-    ended = ("stopped", "failed")
-    return table(
-        Session(data)
-        for data in found
-        if all or (data.get("state") or {}).get("status") not in ended
-    )
-
-
-def session(name: str) -> Session:
-    """By name, id, or the beginning of one. Raises CodecastError that names the nearest."""
-    found: Any = connection.run(find(Context(connection.client().aio), name))
-    return Session(found)
-
-
-def search(query: str, limit: int = 50) -> Table[Hit]:
-    """Words in all transcripts; "phrases", -words to exclude. The best hits first.
-
-    >>> cc.search('"out of memory" -warning').to_frame()
-    """
-    found = connection.client().search(query, limit)
-    return Table(found, _hit_row, f"Nothing found for {query!r}.", lambda hit: hit)
-
-
-def _hit_row(hit: Hit) -> Mapping[str, Any]:
-    return {
-        "session": hit.get("name") or str(hit.get("session", ""))[:8],
-        "machine": hit.get("machine"),
-        "kind": hit.get("kind"),
-        "age": age(hit.get("time")),
-        "words": hit.get("snippet"),
-    }
-
-
-__all__ = ["Events", "Session", "search", "session", "sessions", "start"]

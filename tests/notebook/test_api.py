@@ -79,6 +79,7 @@ def test_refusal_and_failure_are_told(session: cc.Session) -> None:
 def test_paused_session_says_so_instead_of_letting_the_cell_wait(session: cc.Session) -> None:
     session.set(budget={"max_turns": 1})
     session.ask("read nothing.txt", show=False)
+    until(lambda: session.status == "paused", "its limit is reached")
     with pytest.raises(cc.CodecastError, match=r"paused: .* \(1 of 1 turns taken\)") as told:
         session.ask("read nothing.txt", show=False)
     assert "s.set(budget={'max_turns': ...})" in told.value.hint

@@ -14,7 +14,8 @@ from codecast_jupyter.commands.words import dollars, plural
 
 from .. import connection, surroundings
 from ..run import Run
-from ..session import Session, session, table
+from ..session import Session
+from ..sessions import session, table
 from .base import Shown, page_code
 
 ENDED = ("stopped", "failed")
