@@ -61,6 +61,7 @@ class Outbox:
         self._wanted: list[Desired] = []
         self._told = False  # what is wanted; before that nothing is deleted
         self._sent = store.sent(place)
+        self._tried: dict[str, Outgoing] = {}  # of which nobody knows whether it was sent
         self._replies = [(key, Reply.from_json(what)) for key, what in store.replies(place)]
         self._draft: tuple[str, str, float] = ("", "", 0.0)  # key, digest, when
         self._drafts = self.limits.drafts
@@ -173,7 +174,8 @@ class Outbox:
             return create or live
         wanted = {desired.key for desired in self._wanted}
         for key, sent in self._sent.items():
-            if key not in wanted and sent.ref and sent.block and sent.state != "gone":
+            known = sent.ref or sent.state.startswith(SENDING)
+            if key not in wanted and known and sent.block and sent.state != "gone":
                 return LIVE, "delete", None, sent
         return None
 
@@ -277,6 +279,7 @@ class Outbox:
                 self._pace.count(int(spent / self.limits.gap) + 1)
             if found is not None:
                 return found.id
+        self._tried[key] = out
         self._put(Sent(key, block, "", digest, SENDING + self.adapter.mark(self.place), 0))
         try:
             ref = await self.adapter.send(self.place, out, self._unique(key))
@@ -354,7 +357,27 @@ class Outbox:
             works = False
         self._drafts = self._drafts and works
 
+    async def _withdraw(self, sent: Sent) -> None:
+        """What may have been sent is wanted no more: it is looked for, and deleted then."""
+        out, key = self._tried.get(sent.key), self._unique(sent.key)
+        if out is not None:
+            mark, known = sent.state[len(SENDING) :], self.store.refs(self.place)
+            try:
+                if self.limits.unique:
+                    found: MessageRef | None = await self.adapter.send(self.place, out, key)
+                else:
+                    found = await self.adapter.recover(self.place, out, key, mark, known)
+            except Rejected:
+                found = None
+            if found is not None:
+                self._put(sent._replace(ref=found.id, state="sent"))
+                return
+        self._forget_try(sent.key)
+
     async def _delete(self, sent: Sent) -> None:
+        if not sent.ref:
+            await self._withdraw(sent)
+            return
         try:
             await self.adapter.delete(MessageRef(self.place, sent.ref))
         except (Rejected, Gone, Forbidden) as error:
@@ -396,10 +419,13 @@ class Outbox:
 
     def _put(self, sent: Sent) -> None:
         self._sent[sent.key] = sent
+        if sent.ref:
+            self._tried.pop(sent.key, None)
         self.store.put_sent(self.place, sent)
         self._moved.set()
 
     def _forget_try(self, key: str) -> None:
+        self._tried.pop(key, None)
         self._sent.pop(key, None)
         self.store.remove_sent(self.place, [key])
 

@@ -18,7 +18,7 @@ from codecast_bots.markdown import telegram
 from codecast_bots.outbox import Outbox
 from codecast_bots.pacing import Paces
 from codecast_bots.platforms import telegram as platform
-from codecast_bots.platforms.contract import Place, Unavailable
+from codecast_bots.platforms.contract import Adapter, Place, Unavailable
 from codecast_bots.rendering import Desired, Style, render
 from codecast_bots.settings import PlatformSettings
 from codecast_bots.store import Store
@@ -57,13 +57,19 @@ class Stage:
         self.outbox: Outbox
         self.place: Place
 
+    def made(self) -> Adapter:
+        return platform.make(self.settings)
+
+    def placed(self, account: str) -> Place:
+        kind: Any = "private" if self.chat > 0 else "group"
+        return Place("telegram", account, str(self.chat), None, kind)
+
     @contextlib.asynccontextmanager
     async def life(self) -> AsyncIterator[None]:
         """One life of the bots; leaving it is a crash: nothing is finished."""
-        adapter = platform.make(self.settings)
+        adapter = self.made()
         await retried(adapter.start)
-        kind: Any = "private" if self.chat > 0 else "group"
-        self.place = Place("telegram", adapter.account, str(self.chat), None, kind)
+        self.place = self.placed(adapter.account)
         store = Store(self.directory / f"{self.chat}.sqlite")
         kept = store.snapshot(self.place)
         self.view = View.from_json(kept[1]) if kept else View()
@@ -126,12 +132,16 @@ async def retried(call: Callable[[], Any]) -> None:
     raise AssertionError("the platform never answered")
 
 
-def shown(events: Sequence[Json], limits: Any) -> list[str]:
+def shown(
+    events: Sequence[Json],
+    limits: Any,
+    show: Callable[[str], str] = lambda body: telegram(body).text,
+) -> list[str]:
     """What a chat shows of these events when all is done."""
     view = View()
     for event in events:
         view.apply(event)
-    return [telegram(d.out.body).text for d in render(view, STYLE, limits)]
+    return [show(d.out.body) for d in render(view, STYLE, limits)]
 
 
 class Faults:

@@ -47,6 +47,7 @@ class DiscordServer:
         self.beat = 41.25  # seconds
         self.mute = False  # heartbeats are not answered
         self.patience = ACK  # seconds an interaction waits
+        self.refused_for = 0.3  # seconds, by a 429 out of the blue
         self.beats = self.connections = self.identified = self.resumed = self.refused_resumes = 0
         self.guilds: dict[str, Json] = {}
         self.channels: dict[str, Json] = {}

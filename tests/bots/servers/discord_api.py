@@ -112,7 +112,7 @@ class Doors:
 
     def _failed(self, status: int) -> web.Response:
         if status in (429, 4290):  # out of the blue, as sub-limits are; for long
-            wait = 0.3 if status == 429 else 400.0
+            wait = self.server.refused_for if status == 429 else 400.0
             return self._refused(Refused(429, 0, "You are being rate limited.", wait), {})
         return web.Response(status=status, text="upstream error")
 
