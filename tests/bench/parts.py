@@ -36,6 +36,7 @@ class Part(NamedTuple):
 
 PARTS = [
     Part("latency", "Latency per event", 800),
+    Part("hops", "Where the time goes", 120),
     Part("throughput", "Throughput, flat out", 300),
     Part("sessions", "Many sessions on one link", 300),
     Part("surfaces", "To a WebSocket client and to a kernel", 300),

@@ -37,12 +37,15 @@ def test_a_part_that_fails_says_why(tmp_path: Path) -> None:
 
 
 def test_a_small_run_measures_every_way_and_writes_the_document(tmp_path: Path) -> None:
-    assert main(["latency", "catchup", "--tiny", "--seed", "7", "--output", str(tmp_path)]) == 0
+    assert (
+        main(["latency", "hops", "catchup", "--tiny", "--seed", "7", "--output", str(tmp_path)])
+        == 0
+    )
     told = json.loads((tmp_path / "images" / "performance" / "results.json").read_text())
     assert told["settings"]["seed"] == 7
-    assert [each["part"] for each in told["outcomes"]] == ["latency", "catchup"]
-    latency, catchup = (Outcome.from_json(each).result for each in told["outcomes"])
-    assert latency is not None and catchup is not None
+    assert [each["part"] for each in told["outcomes"]] == ["latency", "hops", "catchup"]
+    latency, hops, catchup = (Outcome.from_json(each).result for each in told["outcomes"])
+    assert latency is not None and hops is not None and catchup is not None
     where = "1000 events/s, round trip 0 ms"
     every = ["raw ssh", "forward + SSE", "forward + SSE, as it comes"]
     assert {figure.what: list(figure.others) for figure in latency.figures} == {
@@ -54,11 +57,13 @@ def test_a_small_run_measures_every_way_and_writes_the_document(tmp_path: Path) 
     }
     for figure in latency.figures:
         assert min([figure.ours, *figure.others.values()]) > 0
+    *parts, whole = (figure.ours for figure in hops.figures)
+    assert min(parts) > 0 and 0.5 < sum(parts) / whole < 2
     assert [figure.unit for figure in catchup.figures] == ["s", "events/s"]
     text = (tmp_path / "performance.md").read_text()
     assert "1000 events/s, round trip 0 ms: p50" in text
     assert "1,000 events into the store" in text
-    for name in ("latency-1000", "catch-up"):
+    for name in ("latency-1000", "hops", "catch-up"):
         assert f"(images/performance/{name}.svg)" in text
         assert "</svg>" in (tmp_path / "images" / "performance" / f"{name}.svg").read_text()
     host = os.uname().nodename
