@@ -34,7 +34,7 @@ create table if not exists picks (session text, request text, question text, lab
     primary key (session, request, question));
 create table if not exists people (platform text, id text, role text, name text,
     primary key (platform, id));
-create table if not exists seen (place text primary key, kind text, message text);
+create table if not exists seen (place text primary key, kind text, message text, at real);
 create table if not exists facts (name text primary key, value text);
 """
 
@@ -82,6 +82,10 @@ class Store:
         old = time.time()
         self._db.execute("delete from inbox where state = 'done' and at < ?", (old - KEEP_EVENTS,))
         self._db.execute("delete from tokens where at < ?", (old - KEEP_TOKENS,))
+        self._db.execute(
+            "delete from seen where at < ? and place not in (select place from routes)",
+            (old - KEEP_TOKENS,),
+        )
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -204,7 +208,8 @@ class Store:
 
     def put_seen(self, place: Place, message: str) -> None:
         self._db.execute(
-            "insert or replace into seen values (?, ?, ?)", (key_of(place), place.kind, message)
+            "insert or replace into seen values (?, ?, ?, ?)",
+            (key_of(place), place.kind, message, time.time()),
         )
 
     def seen(self, platform: str, account: str) -> dict[Place, str]:

