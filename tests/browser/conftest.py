@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.fixtures.live import Api
 from tests.fixtures.server import JupyterServer
 
-from .driving import chromium, running_lab, window
+from .driving import call, chromium, run, running_lab, window
 from .far import Far, far_lab
 
 SMI = "#!/bin/sh\necho 'NVIDIA H100, 40960, 81920, 97'\necho 'NVIDIA H100, 0, 81920, 0'\n"
@@ -74,7 +74,25 @@ def problems() -> list[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, lab: JupyterServer, problems: list[str]) -> Iterator[Page]:
-    """A fresh page of Lab with the panel open."""
+def fresh_page(browser: Browser, lab: JupyterServer, problems: list[str]) -> Iterator[Page]:
+    """A page of Lab for one test alone."""
     with window(browser, lab, problems) as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser: Browser, lab: JupyterServer) -> Iterator[Page]:
+    with window(browser, lab, []) as page:
+        yield page
+
+
+@pytest.fixture
+def page(shared_page: Page, lab: JupyterServer) -> Iterator[Page]:
+    """A page of Lab with the panel open, and with nothing of the tests before."""
+    yield shared_page
+    for dialog in shared_page.locator("dialog[open]").all():
+        dialog.evaluate("one => one.close()")
+    for session in call(lab, "sessions"):
+        call(lab, f"sessions/{session['id']}", "DELETE")
+    run(shared_page, "application:close-all")
+    expect(shared_page.locator(".jp-Codecast-row, .jp-Codecast-session")).to_have_count(0)

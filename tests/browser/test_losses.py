@@ -198,4 +198,5 @@ def test_terminal_tells_that_its_machine_is_silent_and_that_it_was_lost(
 
 def close_dialogs(page: Page) -> None:
     """Lab's own word on a lost server lies above everything, and may go by itself meanwhile."""
-    page.evaluate("() => document.querySelectorAll('.jp-Dialog').forEach(one => one.remove())")
+    page.evaluate("document.querySelectorAll('.jp-Dialog-button').forEach(b => b.click())")
+    expect(page.locator(".jp-Dialog")).to_have_count(0)

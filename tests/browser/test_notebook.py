@@ -25,6 +25,12 @@ def execute(page: Page, command: str) -> None:
     page.evaluate(f"async () => {{ await jupyterapp.commands.execute({command}) }}")
 
 
+@pytest.fixture
+def page(fresh_page: Page) -> Page:
+    """One of its own: notebooks ask before they are closed."""
+    return fresh_page
+
+
 class Book:
     """A notebook open in the page."""
 
