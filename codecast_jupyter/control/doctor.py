@@ -15,7 +15,7 @@ from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
 
-from . import bootstrap, host_keys, ssh, ssh_options
+from . import bootstrap, dialing, host_keys, ssh, ssh_options
 from .link import Link
 from .machines import Machine
 from .route import SshRoute
@@ -116,7 +116,7 @@ async def _network(route: SshRoute, resolved: Resolved, connected: bool) -> list
         if first.proxy_command:
             return [Check("network", "skipped", "A ProxyCommand makes the connection.")]
         start = time.monotonic()
-        sock = await ssh.dial(first)
+        sock = await dialing.dial(first)
     except CodecastError as error:
         if connected:
             return [Check("network", "warning", f"Connected, but now: {error.message}", error.hint)]

@@ -11,7 +11,7 @@ import pytest
 
 from codecast_agent.protocol import wire
 from codecast_agent.protocol.errors import CodecastError
-from codecast_jupyter.control import ssh
+from codecast_jupyter.control import dialing
 from codecast_jupyter.control.machines import Machines
 from codecast_jupyter.control.ssh_config import Overrides, resolve
 from tests.fixtures.netns import Network
@@ -98,11 +98,11 @@ async def test_line_that_is_expected_back_is_tried_anew_and_all_but_one_attempt_
     resolved = await resolve("jump", client.config, Overrides())
     network.cut()
     with monkeypatch.context() as patch:
-        patch.setattr(ssh.socket, "socket", Counted)
-        dialing = asyncio.create_task(ssh.dial(resolved, 15.0))
+        patch.setattr(dialing.socket, "socket", Counted)
+        reaching = asyncio.create_task(dialing.dial(resolved, 15.0))
         await asyncio.to_thread(wait_for, lambda: len(made) >= 4, "four attempts")
         network.mend()
-        connected = await dialing
+        connected = await reaching
     try:
         assert connected.getpeername()[0] == network.jump
         assert [each for each in made if each.fileno() >= 0] == [connected]
