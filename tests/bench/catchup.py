@@ -46,7 +46,7 @@ async def measure(settings: Settings, home: Path) -> Result:
                 await chorus.say(f"fill {min(count, 10_000)}")
             trials, base = [], []
             for number in range(3 if count <= 100_000 else 1):
-                base.append(await plain(site))
+                base.append(await concatenated(site))
                 trials.append(await _catch_up(site, count + 1, home / f"store-{count}-{number}"))
         result.add(
             f"{count:,} events into the store",
@@ -76,7 +76,7 @@ async def measure(settings: Settings, home: Path) -> Result:
     return result
 
 
-async def plain(site: Site) -> float:
+async def concatenated(site: Site) -> float:
     """Seconds of `ssh host cat journal`, from its first byte until its last line is parsed."""
     journal = next(site.root.glob("hosts/*/sessions/*/journal"))
     command = [*PYTHON, "-c", PARSE, *site.ssh("cat", f"{journal}/*.j")]

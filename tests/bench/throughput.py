@@ -11,7 +11,7 @@ import random
 import time
 from pathlib import Path
 
-from .catchup import plain
+from .catchup import concatenated
 from .chorus import singing
 from .figures import Plot, Result, median
 from .latency import Trials
@@ -58,7 +58,7 @@ async def _line(result: Result, settings: Settings, home: Path) -> None:
             await chorus.say(f"fill {min(settings.burst, 10_000)}")
         for _ in range(max(settings.rounds // 2, 1)):
             ours.append(settings.burst / await _parsed(site, settings.burst + 1))
-            base.append(settings.burst / await plain(site))
+            base.append(settings.burst / await concatenated(site))
     what, others = "from a journal to the hub, parsed", {"ssh host cat": median(base)}
     result.add(what, median(ours), "events/s", others=others, mark=MARK, more=True)
 
