@@ -1,6 +1,6 @@
 """Streaming for hours with faults, in a fraction of the time: every rate is `SPEED` times faster.
 
-    python -m tests.bots.soak [MINUTES]
+    python -m tests.bots.soak [MINUTES [telegram|discord]]
 
 Says what was lost or doubled (nothing), how soon replies arrived during the flood, and what was
 kept in memory and on disk.
@@ -13,12 +13,16 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from codecast_bots.platforms.discord_markdown import discord
 from codecast_bots.replies import Reply
+from tests.bots.discord_stage import KINDS, DiscordStage, discord_fast
+from tests.bots.servers.discord import DiscordServer
 from tests.bots.servers.telegram import TelegramServer
-from tests.bots.stage import SPEED, Faults, Stage, Writer, fast, shown
+from tests.bots.stage import SPEED, Faults, Stage, Writer, fast, said, shown
 
 
 class Report(NamedTuple):
@@ -47,10 +51,16 @@ class Report(NamedTuple):
 
 
 async def stream(
-    server: TelegramServer, stage: Stage, minutes: float, seed: int, rate: float
+    server: Any,
+    stage: Stage,
+    minutes: float,
+    seed: int,
+    rate: float,
+    kinds: Sequence[str] = (),
+    show: Callable[[str], str] = said,
 ) -> Report:
     """Turn after turn of words and tools, with replies to a person in between."""
-    chance, writer, faults = random.Random(seed), Writer(), Faults(seed, rate)
+    chance, writer, faults = random.Random(seed), Writer(), Faults(seed, rate, kinds)
     waited: list[float] = []
     turns = most_blocks = most_rows = 0
     end = time.monotonic() + minutes * 60 / SPEED
@@ -71,7 +81,7 @@ async def stream(
             stage.settle()
         await stage.still()
         server.fault = lambda method: ""
-        expected = shown(writer.events, stage.outbox.limits)
+        expected = shown(writer.events, stage.outbox.limits, show)
         size = sum(path.stat().st_size for path in stage.directory.iterdir() if path.is_file())
     texts = [text for text in stage.texts() if not text.startswith("reply ")]
     replies = [text for text in stage.texts() if text.startswith("reply ")]
@@ -111,8 +121,22 @@ def run(minutes: float, seed: int = 1, rate: float = 0.05, drafts: bool = False)
             server.stop()
 
 
+def run_discord(minutes: float, seed: int = 1, rate: float = 0.05) -> Report:
+    with discord_fast(), fast():
+        server = DiscordServer()
+        server.refused_for = 0.02
+        server.keep_calls = False
+        try:
+            with tempfile.TemporaryDirectory() as directory:
+                stage = DiscordStage(server, Path(directory))
+                told = stream(server, stage, minutes, seed, rate, KINDS, discord)
+                return asyncio.run(told)
+        finally:
+            server.stop()
+
+
 if __name__ == "__main__":
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 120.0
-    report = run(minutes)
+    report = run_discord(minutes) if "discord" in sys.argv else run(minutes)
     print(report)
     sys.exit(1 if report.missing or report.doubled or report.violations else 0)

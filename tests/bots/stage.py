@@ -132,11 +132,12 @@ async def retried(call: Callable[[], Any]) -> None:
     raise AssertionError("the platform never answered")
 
 
-def shown(
-    events: Sequence[Json],
-    limits: Any,
-    show: Callable[[str], str] = lambda body: telegram(body).text,
-) -> list[str]:
+def said(body: str) -> str:
+    """As Telegram shows it."""
+    return telegram(body).text
+
+
+def shown(events: Sequence[Json], limits: Any, show: Callable[[str], str] = said) -> list[str]:
     """What a chat shows of these events when all is done."""
     view = View()
     for event in events:

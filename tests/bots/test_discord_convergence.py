@@ -12,47 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codecast_bots.platforms import discord as platform
-from codecast_bots.platforms.contract import Adapter, Place
 from codecast_bots.platforms.discord_markdown import discord, escaped, size
-from codecast_bots.settings import PlatformSettings
 from codecast_bots.splitting import split
-from tests.bots.servers import discord_api
-from tests.bots.servers.discord import THREAD, TOKEN, DiscordServer
-from tests.bots.stage import SPEED, Faults, Stage, Writer, fast, shown
-
-KINDS = ("429", "503", "close", "close_after")
-
-
-class DiscordStage(Stage):
-    """A thread of its own."""
-
-    def __init__(self, server: DiscordServer, directory: Path) -> None:
-        self.discord, self.directory = server, directory
-        guild = server.guild()
-        self.parent = server.channel(guild, "agents")
-        self.thread = server.channel(guild, "session", THREAD, self.parent)
-        self.chat = int(self.thread)
-        self.known = 0
-
-    def made(self) -> Adapter:
-        return platform.make(PlatformSettings("discord", TOKEN, url=self.discord.url))
-
-    def placed(self, account: str) -> Place:
-        return Place("discord", account, self.parent, self.thread, "group")
-
-    def texts(self) -> list[str]:
-        return [message["content"] for message in self.discord.messages[self.thread].values()]
+from tests.bots.discord_stage import KINDS, DiscordStage, discord_fast
+from tests.bots.servers.discord import DiscordServer
+from tests.bots.stage import Faults, Writer, fast, shown
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DiscordServer]:
-    monkeypatch.setattr(platform, "GAP", 1.1 / SPEED)
-    monkeypatch.setattr(discord_api, "SECONDS", 5.0 / SPEED)
-    monkeypatch.setattr(discord_api, "GLOBAL", 50 * int(SPEED))
+def server() -> Iterator[DiscordServer]:
     running = DiscordServer()
     running.refused_for = 0.02
-    with fast():
+    with discord_fast(), fast():
         yield running
     running.stop()
     assert not running.violations

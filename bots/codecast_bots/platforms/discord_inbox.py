@@ -18,6 +18,7 @@ from .contract import (
     PlatformError,
     RateLimited,
     TextIn,
+    Unavailable,
 )
 from .discord_gateway import Gateway
 from .discord_http import Rest
@@ -126,16 +127,24 @@ class Inbox:
                 for event in await self._all_missed():
                     yield event
                 continue
+            for event in await self._patiently(kind, data):
+                yield event
+
+    async def _patiently(self, kind: str, data: Json) -> list[Event]:
+        """What is not known of its channel has to be asked for, which may fail for a while."""
+        for attempt in range(TRIES):
             try:
-                found = await self._read(kind, data)
+                return await self._read(kind, data)
+            except (RateLimited, Unavailable) as error:
+                log.warning("an event of Discord waits: %s", error)
+                await asyncio.sleep(1 + attempt)
             except PlatformError as error:
                 log.warning("an event of Discord is lost: %s", error)
-                continue
+                break
             except (KeyError, TypeError, ValueError, AttributeError):
                 log.exception("an event of Discord could not be read")
-                continue
-            for event in found:
-                yield event
+                break
+        return []
 
     async def _read(self, kind: str, data: Json) -> list[Event]:
         if kind == "MESSAGE_CREATE":

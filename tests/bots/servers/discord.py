@@ -60,6 +60,7 @@ class DiscordServer:
         self.publications = 0
         self.typed: list[str] = []
         self.calls: list[tuple[str, Any]] = []
+        self.keep_calls = True
         self.violations: list[str] = []
         self.unchanged = 0
         self.fault: Callable[[str], str] = lambda what: ""
@@ -75,6 +76,10 @@ class DiscordServer:
         self._thread.start()
         port = ready.result(20)
         self.url, self.gateway = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/gateway"
+
+    @property
+    def floods(self) -> int:
+        return len(self.rates.floods)
 
     # -- its life
 
