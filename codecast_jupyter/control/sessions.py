@@ -9,22 +9,20 @@ the outbox however long the machine is away.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codecast_agent.protocol import budget as budgets
 from codecast_agent.protocol.errors import CodecastError
 
-from . import names, prompts, rows, skills, usage
+from . import names, prompts, rows, usage
 from .actor import Actor
 from .feed import Feed
 from .ingest import state_of
+from .launching import START_LIMIT, Launcher
 from .prompts import Content
 from .rows import Found
 from .store import Store, storable
@@ -35,9 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Listing = list[dict[str, Any]]
 MODES = ("auto", "code", "plan", "ask")
-START_LIMIT = 180.0  # seconds: a first `npx` may download
 CALL_LIMIT = 60.0
-AWAY = ("link_lost", "unreachable")  # the machine may come back
 LINK_LIMIT = 30.0  # seconds a verb waits for a machine that is away
 LIVING = ("starting", "ready")  # what `process` of a state says while there is one
 SHOWN_WITHIN = 5.0  # seconds for a machine's word to be in the store
@@ -48,7 +44,7 @@ class Sessions:
         self._hub = hub
         self.store: Store = hub.store
         self.feed: Feed = hub.feed
-        self._starting: dict[str, asyncio.Lock] = {}
+        self._launcher = Launcher(hub, self.over_link)
 
     # -- reading
 
@@ -210,90 +206,15 @@ class Sessions:
             return found, True
 
         report = None
-        async with self._lock(session):
+        async with self._launcher.one(session):
             found, new = await self.store.write(job, durable=True)
             if new or found.delivery == "stored":
-                report = await self._launch(found)
+                report = await self._launcher.launch(found)
         return {**await self.get(session), **({"skills": report} if report else {})}
 
     async def launch_again(self, found: Found) -> None:
         """Start a session whose hub died while it was starting: nobody waits for the answer."""
-        if found.id in self._starting:
-            return
-        async with self._lock(found.id):
-            row = await self.store.read(lambda db: rows.by_id(db, found.id))
-            if row is not None and not row["gone"] and row["delivery"] == "stored":
-                await self._launch(found, keep=True)
-
-    async def _launch(self, found: Found, keep: bool = False) -> skills.Report | None:
-        """Start a stored session on its machine. Raises what keeps it from starting."""
-        sent = False
-        report: skills.Report | None = None
-
-        async def call(link: Any) -> None:
-            nonlocal sent, report
-            params = await self._start_params(found)
-            if params.pop("put_skills", False):
-                report = report or await self._hub.skills.put(link, found.machine, params)
-                told = skills.notice(report) if report else None
-                params.update({"notices": [told]} if told else {})
-            sent = True
-            await link.call("session/start", params, timeout=START_LIMIT)
-            await self._hub.mirror.follow(link, found.id, found.num)
-
-        try:
-            await self.over_link(found.machine, call, START_LIMIT)
-        except CodecastError as error:
-            if not keep:
-                await self._not_started(found, sent and error.code == "link_lost")
-                raise
-            if error.code not in AWAY:
-                await self.store.write(partial(_failed, found.num, error), durable=True)
-                self.feed.changed(("session", found.id))
-            return None
-        finally:
-            self._hub.progress(found.machine, found.id, "")
-        there = await self.store.write(lambda db: _started(db, found.num), durable=True)
-        if not there:  # destroyed while it was starting
-            await self._hub.outbox.discard(found)
-            return None
-        self._hub.keep(found.machine)
-        self.feed.changed(("session", found.id))
-        self._hub.tell("created", {"session": found.id, "machine": found.machine})
-        self._hub.outbox.kick(found.id)
-        return report
-
-    @contextlib.asynccontextmanager
-    async def _lock(self, session: str) -> AsyncIterator[None]:
-        """One start of a session at a time."""
-        lock = self._starting.setdefault(session, asyncio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked():
-                self._starting.pop(session, None)
-
-    async def _start_params(self, found: Found) -> dict[str, Any]:
-        row = await self.store.read(lambda db: rows.by_id(db, found.id))
-        if row is None or row["gone"]:
-            raise CodecastError("not_found", "The session was removed while it was starting.")
-        return rows.start_params(row, self._hub.agent(row["machine"], row["cli"]))
-
-    async def _not_started(self, found: Found, ambiguous: bool) -> None:
-        """Leave nothing behind; where the machine may have it, the outbox removes it there."""
-
-        def job(db: sqlite3.Connection) -> None:
-            if ambiguous:
-                rows.change(db, found.num, gone=1)
-            else:
-                rows.delete(db, found.num)
-
-        await self._hub.mirror.forget(found.id)
-        await self.store.write(job, durable=True)
-        self.feed.removed(found.id)
-        if ambiguous:
-            self._hub.keep(found.machine)
+        await self._launcher.again(found)
 
     # -- prompts
 
@@ -483,20 +404,6 @@ class Sessions:
                 if error.code != "link_lost" or time.monotonic() > begun + patience:
                     raise
                 await asyncio.sleep(0.05)
-
-
-def _started(db: sqlite3.Connection, num: int) -> bool:
-    row = db.execute("SELECT gone FROM sessions WHERE num = ?", (num,)).fetchone()
-    return bool(row and not row[0]) and rows.change(db, num, delivery="started", error=None)
-
-
-def _failed(num: int, error: CodecastError, db: sqlite3.Connection) -> None:
-    problem = error.to_json()
-    rows.change(db, num, delivery="failed", error=json.dumps(problem))
-    db.execute(
-        "UPDATE prompts SET state = 'failed', error = ? WHERE session = ? AND state = 'stored'",
-        (json.dumps(problem), num),
-    )
 
 
 def _session_id(id: object) -> str:

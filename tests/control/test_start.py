@@ -82,7 +82,7 @@ async def test_a_start_survives_a_link_that_breaks_and_happens_once(hub, machine
 async def test_a_start_whose_end_nobody_knows_is_removed_when_the_machine_returns(
     hub, machine, monkeypatch
 ):
-    monkeypatch.setattr("codecast_jupyter.control.sessions.START_LIMIT", 0.0)
+    monkeypatch.setattr("codecast_jupyter.control.launching.START_LIMIT", 0.0)
     gate = machine.gates["session/start"] = asyncio.Event()
     starting = asyncio.create_task(hub.sessions.start("gpu", "/w", name="ghost", actor=ANN))
     await until(lambda: [call for call in machine.calls if call[0] == "session/start"])
