@@ -61,7 +61,6 @@ class Access:
         self.step_up = step_up
         self._audit = audit
         self._stepped: dict[str, float] = {}
-        self._used: set[tuple[str, int]] = set()  # codes that were used, once each
         self._tries: dict[str, list[float]] = {}
 
     def role(self, person: Person) -> str:
@@ -104,11 +103,12 @@ class Access:
         if len(tries) >= PAIR_TRIES:
             return False
         step = int(time.time() // 30)
+        fact = f"code {self.settings.name} {person.id}"
+        last = int(self.store.fact(fact) or 0)  # a used one stays so over a restart
         for moment in (step, step - 1):
             right = totp(self.step_up.secret, moment)
-            if hmac.compare_digest(right, code.strip()) and (person.id, moment) not in self._used:
-                self._used = {used for used in self._used if used[1] >= step - 1}
-                self._used.add((person.id, moment))
+            if hmac.compare_digest(right, code.strip()) and moment > last:
+                self.store.put_fact(fact, moment)
                 self._stepped[person.id] = now
                 return True
         return False

@@ -4,7 +4,7 @@
     codecast bots check      look whether each platform's token and rights are as they must be
     codecast bots pair       print a code that lets the first person in who sends it
 
-Settings are read again at SIGHUP: everything is then connected anew.
+Settings are read again at SIGHUP: everything is then connected anew. Wrong ones change nothing.
 """
 
 from __future__ import annotations
@@ -194,13 +194,24 @@ async def run(path: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
     loop.add_signal_handler(signal.SIGHUP, lambda: stop.set())
+    settings = load(path)
     while not ended:
         stop.clear()
-        settings = load(path)
         logs.set_up(settings.secrets)
         log.info("serving %s", ", ".join(settings.platforms) or "nothing")
         await serve(settings, stop)
+        if not ended:
+            settings = _again(path, settings)
     return 0
+
+
+def _again(path: Path, settings: Settings) -> Settings:
+    """The settings as they are now; as they were, where those cannot be used."""
+    try:
+        return load(path)
+    except CodecastError as error:
+        log.error("The settings stay as they were: %s", error)
+        return settings
 
 
 def main(argv: list[str] | None = None) -> int:

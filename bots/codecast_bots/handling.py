@@ -166,7 +166,8 @@ class Handling:
             self._refused(event, what)
         if bot.access.needs_code(event.person, what):
             self._waiting[event.person.id] = event
-            self._hint(event, "This needs a code: send `/code` and the six digits.")
+            words = "This needs a code: send `/code` and the six digits."
+            bot.say(event.place, f"{event.id}/code", words, reply_to=event.message)
             return
         if typed.command is None:
             await self.prompt(event, here, typed.text)
@@ -414,7 +415,7 @@ class Handling:
             if whole > most:
                 raise CodecastError(
                     "too_large", f"{label} has {size(whole)}; {size(most)} can be sent here.",
-                    "`codecast get` in a terminal fetches it.",
+                    "Fetch it in JupyterLab, or in a terminal.",
                 )  # fmt: skip
             with target.open("ab") as file:
                 file.write(data)

@@ -195,14 +195,15 @@ class Store:
         return cursor.rowcount == 1
 
     def begun(self, id: str) -> None:
-        self._db.execute("update inbox set state = 'begun' where id = ?", (id,))
+        self._db.execute("update inbox set state = 'begun' where id = ? and state = 'new'", (id,))
 
     def done(self, id: str) -> None:
         self._db.execute("update inbox set state = 'done', event = '' where id = ?", (id,))
 
     def pending(self, platform: str) -> list[tuple[dict[str, Any], bool]]:
         """`(event, begun)` of those received and not done, in order."""
-        rows = self._all("select event, state from inbox where state != 'done' order by rowid")
+        query = "select event, state from inbox where state != 'done' and event != ''"
+        rows = self._all(f"{query} order by rowid")
         made = [(json.loads(event), state == "begun") for event, state in rows]
         return [pair for pair in made if pair[0]["place"]["platform"] == platform]
 

@@ -64,8 +64,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -
     environment = {"CODECAST_CLI_CLAUDE": str(claude_binary())}
     sshd = Sshd(directory / "gpu", client.authorized, environment=environment)
     client.add_host("gpu", sshd)
-    machines = configuration(gpu={"env": model_server.claude_environment(sshd.home)})
-    with opened(World(directory, client, {"gpu": sshd}, "gpu", machines)) as world:
+    settings = json.loads(configuration(gpu={"env": model_server.claude_environment(sshd.home)}))
+    settings["files"] = {"rules": [{"pattern": "*.report", "offer": "auto"}]}
+    with opened(World(directory, client, {"gpu": sshd}, "gpu", json.dumps(settings))) as world:
         yield world
 
 
