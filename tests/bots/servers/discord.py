@@ -12,33 +12,28 @@ Runs on a thread of its own. What a person sees is `visible`; what a person does
 from __future__ import annotations
 
 import asyncio
-import base64
 import itertools
 import json
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import datetime, timezone
 from typing import Any
 
 from aiohttp import web
 
 from tests.bots.servers import discord_rules as rules
 from tests.bots.servers.discord_api import Doors, Rates, Refused
+from tests.bots.servers.discord_interactions import ACK, Interactions
+from tests.bots.servers.discord_things import FORUM, RIGHTS, THREAD, Things, now
 from tests.bots.servers.discord_wire import MESSAGE_CONTENT, Session, Socket
 
 Json = dict[str, Any]
-EPOCH = 1420070400000
 TOKEN = "MTE5ODYyMjQ4MzQ3MTkyNTI0OA.Gx7k2Q.fake-token-of-our-own-discord-0123456789"
-TEXT, PRIVATE, THREAD, FORUM = 0, 1, 11, 15  # types of channels
-ACK, TOKEN_LIVES, NONCE_LIVES = 3.0, 900.0, 120.0  # seconds
-RIGHTS = {"view": 1 << 10, "send": 1 << 11, "history": 1 << 16, "files": 1 << 15,
-          "threads": 1 << 35, "in_threads": 1 << 38, "manage_threads": 1 << 34}  # fmt: skip
+NONCE_LIVES = 120.0  # seconds
 
 
-class DiscordServer:
+class DiscordServer(Interactions, Things):
     def __init__(self) -> None:
         self.token = TOKEN
         self.content_intent = True
@@ -151,100 +146,12 @@ class DiscordServer:
         """An event once more, with the next number."""
         self.on_loop(lambda: self.emit(kind, data))
 
-    # -- things
-
-    def snowflake(self) -> str:
-        return str((int(time.time() * 1000) - EPOCH << 22) + (next(self._count) & 0xFFF))
-
-    def user(self, name: str, bot: bool = False) -> Json:
-        return {"id": self.snowflake(), "username": name.lower(), "global_name": name,
-                "discriminator": "0", "avatar": None, "bot": bot}  # fmt: skip
-
-    def guild(self, name: str = "Lab") -> str:
-        id = self.snowflake()
-        self.guilds[id] = {"id": id, "name": name}
-        return id
-
-    def channel(self, guild: str, name: str, kind: int = TEXT, parent: str | None = None) -> str:
-        id = self.snowflake()
-        self.channels[id] = {
-            "id": id, "type": kind, "guild_id": guild, "parent_id": parent, "name": name,
-            "owner_id": self.me["id"], "archived": False, "members": set(), "of": None,
-        }  # fmt: skip
-        self.messages.setdefault(id, {})
-        return id
-
-    def private(self, user: Json) -> str:
-        """The channel of a private talk."""
-        id = self.snowflake()
-        self.channels[id] = {"id": id, "type": PRIVATE, "guild_id": None, "recipients": [user],
-                             "members": set(), "archived": False, "name": ""}  # fmt: skip
-        self.messages[id] = {}
-        return id
-
     def remove_bot(self, guild: str) -> None:
         def leave() -> None:
             self.emit("GUILD_DELETE", {"id": guild})
             del self.guilds[guild]
 
         self.on_loop(leave)
-
-    def seen_channel(self, channel: Json) -> Json:
-        """As Discord tells it."""
-        kind = channel["type"]
-        found: Json = {"id": channel["id"], "type": kind, "last_message_id": None, "flags": 0}
-        if kind == PRIVATE:
-            return {**found, "recipients": channel["recipients"]}
-        found.update(
-            guild_id=channel["guild_id"], name=channel["name"], parent_id=channel["parent_id"],
-            rate_limit_per_user=0, position=0, permission_overwrites=[], nsfw=False, topic=None,
-        )  # fmt: skip
-        if kind == THREAD:
-            found.update(
-                owner_id=channel["owner_id"], message_count=1, member_count=1,
-                thread_metadata={
-                    "archived": channel["archived"], "auto_archive_duration": 10080,
-                    "archive_timestamp": now(), "locked": False, "create_timestamp": now(),
-                },
-            )  # fmt: skip
-        if kind == FORUM:
-            found.update(available_tags=[], default_reaction_emoji=None, default_sort_order=None,
-                         default_forum_layout=0)  # fmt: skip
-        return found
-
-    def whole_guild(self, id: str) -> Json:
-        role = {"id": id, "name": "@everyone", "permissions": str(self.rights), "position": 0,
-                "color": 0, "hoist": False, "managed": False, "mentionable": False, "flags": 0,
-                "icon": None, "unicode_emoji": None,
-                "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
-                }  # fmt: skip
-        here = [self.seen_channel(c) for c in self.channels.values() if c["guild_id"] == id]
-        threads = [c for c in here if c["type"] == THREAD]
-        awake = [c for c in threads if not c["thread_metadata"]["archived"]]
-        return {
-            "id": id, "name": self.guilds[id]["name"], "owner_id": "1", "roles": [role],
-            "emojis": [], "stickers": [], "features": [], "premium_tier": 0, "large": False,
-            "channels": [c for c in here if c["type"] != THREAD], "threads": awake,
-            "members": [self.member(self.me)], "member_count": 2, "unavailable": False,
-            "verification_level": 0, "default_message_notifications": 1, "presences": [],
-            "explicit_content_filter": 0, "mfa_level": 0, "nsfw_level": 0, "voice_states": [],
-            "afk_timeout": 300, "preferred_locale": "en-US", "system_channel_flags": 0,
-            "stage_instances": [], "guild_scheduled_events": [], "joined_at": now(),
-            "premium_progress_bar_enabled": False, "icon": None, "banner": None, "splash": None,
-            "discovery_splash": None, "description": None, "vanity_url_code": None,
-            "soundboard_sounds": [],
-        }  # fmt: skip
-
-    def member(self, user: Json) -> Json:
-        return {"user": user, "nick": None, "roles": [], "joined_at": now(), "deaf": False,
-                "mute": False, "flags": 0, "permissions": "0", "avatar": None}  # fmt: skip
-
-    def application(self) -> Json:
-        flags = (1 << 18 | 1 << 19) if self.content_intent else 0
-        return {"id": self.me["id"], "name": "Codecast", "icon": None, "description": "",
-                "bot_public": True, "bot_require_code_grant": False, "owner": self.user("Owner"),
-                "team": None, "verify_key": "0", "rpc_origins": [], "flags": flags,
-                "interactions_endpoint_url": self.endpoint_url, "tags": []}  # fmt: skip
 
     # -- the gateway
 
@@ -411,100 +318,6 @@ class DiscordServer:
         self.emit("THREAD_UPDATE", self.seen_channel(channel))
         return self.seen_channel(channel)
 
-    # -- interactions
-
-    def do_commands(self, listed: list[Json] | None) -> list[Json]:
-        if listed is not None:
-            found = rules.commands(listed)
-            if found:
-                raise self._bad(found)
-            self.publications += 1
-            self.registered = [
-                {"id": self.snowflake(), "application_id": self.me["id"], "version": "1",
-                 "default_member_permissions": None, "nsfw": False, "integration_types": [0],
-                 **command, "options": [_trimmed(o) for o in command.get("options") or []]}
-                for command in listed
-            ]  # fmt: skip
-        return self.registered
-
-    def interact(self, kind: int, channel: str, user: Json, data: Json, **more: Any) -> str:
-        """Begun by a person; told to the bot. On the loop."""
-        place = self.channels[channel]
-        id = self.snowflake()
-        token = base64.urlsafe_b64encode(f"interaction:{id}:{uuid.uuid4().hex}".encode()).decode()
-        told: Json = {
-            "id": id, "application_id": self.me["id"], "type": kind, "data": data, "token": token,
-            "version": 1, "channel_id": channel, "channel": self.seen_channel(place),
-            "app_permissions": str(self.rights), "locale": "en-US", "entitlements": [],
-            "attachment_size_limit": rules.FILE, "authorizing_integration_owners": {}, **more,
-        }  # fmt: skip
-        if place["guild_id"]:
-            partial = {"id": place["guild_id"], "locale": "en-US", "features": []}
-            told.update(guild_id=place["guild_id"], member=self.member(user), guild=partial)
-            told["context"] = 0
-        else:
-            told.update(user=user, context=1)
-        self.interactions[id] = {"told": told, "at": time.monotonic(), "answer": None,
-                                 "user": user}  # fmt: skip
-        self.emit("INTERACTION_CREATE", told)
-        self._loop.call_later(self.patience, self._overdue, id)
-        return id
-
-    def _overdue(self, id: str) -> None:
-        if self.interactions[id]["answer"] is None:
-            self.failed.append(id)
-
-    def do_answer(self, id: str, token: str, body: Json) -> Json | None:
-        found = self.interactions.get(id)
-        if found is None or found["told"]["token"] != token:
-            raise Refused(404, 10062, "Unknown interaction")
-        if found["answer"] is not None:
-            self.violations.append("an interaction is answered twice")
-            raise Refused(400, 40060, "Interaction has already been acknowledged.")
-        if time.monotonic() - found["at"] > self.patience:
-            raise Refused(404, 10062, "Unknown interaction")
-        kind, asked, data = body["type"], found["told"]["type"], body.get("data") or {}
-        fits = {4: (2, 3, 5), 5: (2, 3, 5), 6: (3, 5), 7: (3, 5), 8: (4,), 9: (2, 3)}
-        if asked not in fits.get(kind, ()):
-            raise self._bad(f"an answer of type {kind} to one of {asked}")
-        made: Json | None = None
-        if kind == 4:
-            made = self._answer_message(found, data)
-        elif kind == 8 and rules.choices(data["choices"]):
-            raise self._bad(rules.choices(data["choices"]))
-        elif kind == 9 and rules.modal(data):
-            raise self._bad(rules.modal(data))
-        found["answer"] = body
-        if made is None:
-            return {"interaction": {"id": id, "type": asked}}
-        resource = {"type": 4, "message": self.outside(made)}
-        return {"interaction": {"id": id, "type": asked}, "resource": resource}
-
-    def _answer_message(self, interaction: Json, data: Json) -> Json:
-        content = data.get("content") or ""
-        if not 1 <= len(content.strip()) <= rules.TEXT:
-            raise self._bad("content")
-        if data.get("allowed_mentions") != {"parse": [], "replied_user": False}:
-            raise self._bad("somebody may be called by what the bot says")
-        told = interaction["told"]
-        flags = data.get("flags", 0)
-        meta = {"id": told["id"], "type": told["type"], "user": interaction["user"],
-                "authorizing_integration_owners": {}}  # fmt: skip
-        more = {"flags": flags, "type": 20, "interaction_metadata": meta,
-                "_for": interaction["user"]["id"] if flags & rules.EPHEMERAL else ""}  # fmt: skip
-        if flags & rules.EPHEMERAL:  # told to one person alone, and kept nowhere
-            return {"id": self.snowflake(), "content": content, **more}
-        return self.add(told["channel_id"], self.me, content.strip(), **more)
-
 
 def shown(message: Json) -> bool:
     return not message.get("_for")
-
-
-def now() -> str:
-    return datetime.now(timezone.utc).isoformat()
-
-
-def _trimmed(option: Json) -> Json:
-    """Discord leaves out what is false."""
-    return {key: value for key, value in option.items() if value not in (False, [])}
