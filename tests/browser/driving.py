@@ -94,7 +94,7 @@ def window(
     open_lab(page, lab)
     yield page
     context.close()
-    assert not problems
+    assert not problems, "\n".join(problems)
 
 
 def open_lab(page: Page, lab: JupyterServer, reset: bool = True) -> None:

@@ -23,12 +23,13 @@ def notebook(browser: Browser, far: Far) -> Iterator[Page]:
     problems: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.set_default_timeout(PATIENCE)
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("pageerror", lambda error: problems.append(f"{error}\n{error.stack}"))
     page.goto(f"{far.server.url}/tree?token={far.server.token}")
     page.locator('.jp-Codecast-machines[data-loaded="true"]').wait_for(state="attached")
     yield page
     page.close()
-    assert not [problem for problem in problems if problem != ITS_OWN]
+    left = [problem for problem in problems if ITS_OWN not in problem]
+    assert not left, "\n".join(left)
 
 
 def test_session_is_started_answered_and_looked_around_beside_the_document(
@@ -59,7 +60,7 @@ def test_session_is_started_answered_and_looked_around_beside_the_document(
 
     # commands without an id are about the session that is seen; another comes in its place
     notebook.keyboard.press("Alt+Shift+T")
-    expect(notebook.locator(".jp-Terminal:visible")).to_have_count(1)
+    expect(notebook.locator(".jp-Terminal:visible .xterm")).to_have_count(1)
     expect(view).to_have_count(0)
     notebook.keyboard.press("Alt+Shift+D")
     expect(notebook.locator(".jp-Codecast-changes:visible")).to_have_count(1)
