@@ -38,7 +38,7 @@ def test_acknowledged_before_fsync(tmp_path: Path) -> None:
 
 def test_given_to_the_cli_before_fsync(tmp_path: Path) -> None:
     """The power fails in mid-turn."""
-    steps = [send("a.0", "work 3"), Step("wait")]
+    steps = [send("a.0", "work 6"), Step("wait")]
     schedule = Schedule(0, 1, [steps], ["near"], [Fault(1, "cut the power", "near", 0.0, 0, 0.0)])
     verdict = judged(tmp_path, planted.GIVEN_BEFORE_FSYNC, schedule)
     assert "each prompt runs once" in rules(verdict), verdict.complaint()
