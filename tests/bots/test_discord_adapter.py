@@ -21,6 +21,7 @@ from codecast_bots.platforms.contract import (
     Person,
     Place,
     RateLimited,
+    Rejected,
     TextIn,
     TooBig,
     Unavailable,
@@ -236,6 +237,8 @@ async def test_what_goes_wrong_is_told_as_what_it_is(
         large = file("large.bin", platform.FILE_UP + 1)
         with pytest.raises(TooBig):
             await adapter.send(scene.here, Outgoing("", files=(large,)), "key5")
+        with pytest.raises(Rejected):
+            await adapter.send(scene.here, Outgoing("", files=(FileOut("x", tmp_path / "x"),)), "k")
         server.rights &= ~RIGHTS["send"]
         with pytest.raises(Forbidden, match="codecast bots check"):
             await adapter.send(scene.there, Outgoing("x"), "key6")

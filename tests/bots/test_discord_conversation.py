@@ -100,6 +100,8 @@ def test_start_stream_permission_question_interrupt_files_resume(
     assert here["silent"] and olga.told(asked).startswith("`/start gpu")
     stranger.commands("ls")
     olga.sees(f"does not know you: your id is `{stranger.user['id']}`", line)
+    assert me.completes("resume", "session", "DISCO") == ["disco-otter"]
+    assert "sonnet" in me.completes("model", "model", "")  # of the session that is shown here
     # stream, a permission by a button
     me.says("say:I will **touch** it. @everyone\nbash:touch allowed.txt\n"
             f"tool:AskUserQuestion:{json.dumps(QUESTION)}\nsay: That is `all`.")  # fmt: skip

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from .contract import (
     Outgoing,
     Place,
     PlatformError,
+    Rejected,
     TooBig,
 )
 from .discord_check import checks
@@ -47,6 +49,7 @@ TEXT = 2000
 GAP = 1.1  # seconds between calls in a channel: measured, more would have to wait
 FILE_UP, FILE_DOWN = 10 << 20, 500 << 20
 TOGETHER = 25 << 20  # bytes of files in one message
+KEEP = 2000  # messages of ours that are known to be ours
 TYPING = 8.0  # seconds; it is shown for ten
 
 
@@ -62,7 +65,7 @@ class DiscordAdapter:
         self.account = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._working: dict[Place, asyncio.Task[None]] = {}
-        self._sent: set[str] = set()  # ids, of this process
+        self._sent: deque[str] = deque(maxlen=KEEP)  # ids, of this process
         self._set_up()
 
     def _set_up(self) -> None:
@@ -139,6 +142,8 @@ class DiscordAdapter:
             raise TooBig(f"{len(body['content'])} characters, of {TEXT}")
         most = self.limits(place).file_up
         for file in out.files:
+            if not file.path.is_file():
+                raise Rejected(f"{file.name} is not there any more")
             if file.path.stat().st_size > most:
                 raise TooBig(f"{file.name} has {file.path.stat().st_size} bytes, of {most}")
         groups = _together(out.files)
@@ -155,7 +160,7 @@ class DiscordAdapter:
             }
         made = await self._post(place, {**body, **more}, groups[0])
         ref = MessageRef(place, str(made["id"]))
-        self._sent.add(ref.id)
+        self._sent.append(ref.id)
         self._inbox.saw(place.thread or place.chat, ref.id)
         if str(made.get("content") or "") != body["content"]:
             await self.edit(ref, out)  # it was made before, by a call of which nobody knew
@@ -218,7 +223,7 @@ class DiscordAdapter:
         if not id:
             return None
         ref = MessageRef(place, id)
-        self._sent.add(id)
+        self._sent.append(id)
         if content != payload(out)["content"]:
             await self.edit(ref, out)
         return ref
