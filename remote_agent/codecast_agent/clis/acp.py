@@ -2,20 +2,21 @@
 
 Here is the life cycle: hello, a session (new, loaded or forked), prompts one at a time, the
 end of turns. What is said in a turn is `acp_content`, what is asked `acp_requests`, modes
-and models are `acp_settings`, what single agents do otherwise is `quirks`.
+and models are `acp_settings`, errors `acp_problems`, what single agents do otherwise is
+`quirks`.
 
 A replayed history (`session/load`) is dropped: the journal has it. ACP has no turn that an
 agent begins by itself; where one speaks unasked, a turn without prompts is opened and
 closed when it has been quiet for QUIET seconds.
 """
 
-import json
 import time
 from typing import Any, Callable, Dict, List, Optional
 
 from ..protocol.errors import CodecastError
-from . import acp_content
+from . import acp_content, acp_problems
 from .acp_content import Content
+from .acp_problems import AUTH_REQUIRED
 from .acp_requests import Requests
 from .acp_settings import Call, Settings
 from .contract import Answer, Host, Launch, Process, Prompt
@@ -25,7 +26,6 @@ from .quirks import quirks
 
 QUIET = 2.0  # seconds of silence that end a turn the agent began by itself
 SILENCE = 30.0  # seconds without a word in a turn after which a person is told why that may be
-AUTH_REQUIRED = -32000
 REASONS = frozenset(("end_turn", "cancelled", "refusal", "max_tokens", "max_turn_requests"))
 
 
@@ -127,7 +127,7 @@ class AcpAdapter:
         def opened(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None and error.get("code") != AUTH_REQUIRED:
                 self._replaying = False
-                self._begin_anew(clip(_message(error), 300))
+                self._begin_anew(clip(acp_problems.words(error), 300))
                 return
             if method == "session/load":
                 self._quirks.after_load(self._launch)
@@ -170,7 +170,7 @@ class AcpAdapter:
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None:
-                self._host.failed(self._refused("the model %r" % model, error))
+                self._host.failed(acp_problems.refused(self.cli, "the model %r" % model, error))
                 return
             self._settings.model_is(str(model))
             self._settle()
@@ -271,7 +271,8 @@ class AcpAdapter:
             if self._interrupted:
                 self._end_turn("cancelled")
                 return
-            self._end_turn("error", error=self._problem(error), raw=error)
+            problem = acp_problems.problem(self.cli, error, self._quirks.login_hint)
+            self._end_turn("error", error=problem, raw=error)
             return
         reason = text_of(result.get("stopReason"))
         fields: Dict[str, Any] = {}
@@ -298,7 +299,7 @@ class AcpAdapter:
     def set_model(self, model: str) -> bool:
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None:
-                self._complain(self._refused("the model %r" % model, error))
+                self._complain(acp_problems.refused(self.cli, "the model %r" % model, error))
                 return
             self._settings.option_update(result)
             self._settings.model_is(model)
@@ -326,7 +327,7 @@ class AcpAdapter:
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None:
-                otherwise(self._refused("the mode %r" % mode, error))
+                otherwise(acp_problems.refused(self.cli, "the mode %r" % mode, error))
                 return
             self._settings.mode_is(mode)
             if self._settings.policy:
@@ -342,13 +343,6 @@ class AcpAdapter:
 
     def _setting(self, call: Call, done: Done) -> None:
         self._rpc.call(call.method, {"sessionId": self._native, **call.params}, done)
-
-    def _refused(self, what: str, error: Dict[str, Any]) -> CodecastError:
-        return CodecastError(
-            "not_supported",
-            "%s did not take %s" % (self.cli, what),
-            detail=clip(_message(error), 2000),
-        )
 
     def _complain(self, problem: CodecastError) -> None:
         self._host.emit("notice", level="error", text=str(problem))
@@ -454,67 +448,13 @@ class AcpAdapter:
     def _write(self, message: Dict[str, Any]) -> None:
         self._host.send(encode({"jsonrpc": "2.0", **message}))
 
-    # ---- errors ----
-
     def _fail(self, what: str, error: Dict[str, Any]) -> None:
-        problem = self._problem(error)
-        if problem["code"] != "not_logged_in":
-            problem = {
-                "code": "cli_failed",
-                "message": "%s %s" % (self.cli, what),
-                "detail": clip(_message(error), 2000),
-            }
-        self._host.failed(CodecastError.from_json(problem))
-
-    def _problem(self, error: Dict[str, Any]) -> Dict[str, Any]:
-        """Our Problem of a JSON-RPC error; agents put an HTTP status into its code."""
-        code = error.get("code")
-        message = _message(error)
-        name = obj(error.get("data")).get("errorName")  # OpenCode's
-        status = code if isinstance(code, int) and 400 <= code < 600 else None
-        if code == AUTH_REQUIRED or status in (401, 403) or name == "ProviderAuthError":
-            problem: Dict[str, Any] = {
-                "code": "not_logged_in",
-                "message": "%s is not logged in" % self.cli,
-                "hint": self._quirks.login_hint,
-                "detail": clip(message, 2000),
-            }
-        else:
-            problem = {"code": "model_error", "message": clip(message, 2000)}
-            if name == "APIError":  # whatever the model's server refused; its status is not told
-                problem["hint"] = "If it is the login that was refused: " + self._quirks.login_hint
-        if status is not None:
-            problem["status"] = status
-            problem["retryable"] = status in (408, 409, 429) or status >= 500
-        return problem
+        self._host.failed(acp_problems.failure(self.cli, what, error, self._quirks.login_hint))
 
 
 def adapter_for(name: str) -> type:
     """AcpAdapter with the name and quirks of `name`."""
     return type("AcpAdapter_" + name, (AcpAdapter,), {"cli": name})
-
-
-def _message(error: Dict[str, Any]) -> str:
-    message = _words(text_of(error.get("message"))) or "unknown error"
-    data = error.get("data")
-    details = obj(data).get("details") or obj(data).get("message") if data else None
-    if isinstance(data, str):
-        details = data
-    if isinstance(details, str) and _words(details) not in message:
-        generic = message.rstrip(".").lower() in ("internal error", "unknown error")
-        message = _words(details) if generic else "%s: %s" % (message, _words(details))
-    return message
-
-
-def _words(text: str) -> str:
-    """The words of an error: without JSON-RPC's own name for it, and out of an API's JSON."""
-    start = "Internal error: "
-    text = text[len(start) :] if text.startswith(start) else text
-    try:
-        told = obj(obj(json.loads(text)).get("error")) if text[:1] == "{" else {}
-    except (ValueError, RecursionError):
-        told = {}
-    return text_of(told.get("message")) or text
 
 
 def _nothing() -> None:
