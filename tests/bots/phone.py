@@ -56,6 +56,15 @@ class Phone:
             texts = self.telegram.texts(self.chat, self.thread)
             raise AssertionError(f"{error}: {texts}") from None
 
+    def asks_until(self, text: str, *parts: str) -> Json:
+        """Ask again while the answer is another one: what it tells of is on its way."""
+        for _ in range(20):
+            asked = self.says(text)
+            answer = self.sees("", after=asked)
+            if all(part in answer["text"] for part in parts):
+                return answer
+        raise AssertionError(f"never {parts}, at last {answer['text']}")
+
     def asks(self, text: str, *parts: str, **more: Any) -> Json:
         """Say it, and see an answer with these parts."""
         return self.sees(*parts, after=self.says(text, **more))

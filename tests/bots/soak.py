@@ -3,7 +3,8 @@
     python -m tests.bots.soak [MINUTES [telegram|discord]]
 
 Says what was lost or doubled (nothing), how soon replies arrived during the flood, and what was
-kept in memory and on disk.
+kept in memory and on disk. The process holds the chat's server and all events as well, so its
+resident memory is an upper bound.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import psutil
 
 from codecast_bots.platforms.discord_markdown import discord
 from codecast_bots.replies import Reply
@@ -38,6 +41,14 @@ class Report(NamedTuple):
     most_blocks: int
     most_rows: int
     store: int  # bytes
+    memory: list[float]  # MiB resident, after each turn
+
+    def quarters(self) -> tuple[float, float]:
+        """Mean resident memory of the first quarter (without its first turns, in which
+        everything is loaded) and of the last one."""
+        count = max(1, len(self.memory) // 4)
+        first, last = self.memory[count // 4 : count] or self.memory[:1], self.memory[-count:]
+        return sum(first) / len(first), sum(last) / len(last)
 
     def __str__(self) -> str:
         slow = sorted(self.waited)
@@ -46,7 +57,8 @@ class Report(NamedTuple):
             f" {len(self.missing)}, doubled {len(self.doubled)}, violations {self.violations[:3]};"
             f" replies after {slow[len(slow) // 2]:.2f} s (median), {slow[-1]:.2f} s (worst);"
             f" at most {self.most_blocks} blocks and {self.most_rows} rows,"
-            f" {self.store >> 10} KiB on disk"
+            f" {self.store >> 10} KiB on disk; resident {self.quarters()[0]:.1f} MiB in the first"
+            f" quarter, {self.quarters()[1]:.1f} MiB in the last"
         )
 
 
@@ -62,6 +74,8 @@ async def stream(
     """Turn after turn of words and tools, with replies to a person in between."""
     chance, writer, faults = random.Random(seed), Writer(), Faults(seed, rate, kinds)
     waited: list[float] = []
+    memory: list[float] = []
+    process = psutil.Process()
     turns = most_blocks = most_rows = 0
     end = time.monotonic() + minutes * 60 / SPEED
     async with stage.life():
@@ -79,6 +93,7 @@ async def stream(
             most_blocks = max(most_blocks, len(stage.view.blocks))
             most_rows = max(most_rows, len(stage.outbox._sent))
             stage.settle()
+            memory.append(process.memory_info().rss / (1 << 20))
         await stage.still()
         server.fault = lambda method: ""
         expected = shown(writer.events, stage.outbox.limits, show)
@@ -94,7 +109,7 @@ async def stream(
     doubled += [text for text in set(replies) if replies.count(text) > 1]
     missing += [f"reply {n}" for n in range(1, turns + 1) if f"reply {n}" not in replies]
     return Report(turns, missing, doubled, list(server.violations), faults.count, server.floods,
-                  waited, most_blocks, most_rows, size)  # fmt: skip
+                  waited, most_blocks, most_rows, size, memory)  # fmt: skip
 
 
 async def replied(stage: Stage, words: str) -> float:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from codecast_agent.protocol.events import plain_text
+from codecast_bots import bot as bot_module
 from codecast_bots.access import totp
-from codecast_bots.settings import PlatformSettings, StepUp
+from codecast_bots.bot import Bot
+from codecast_bots.platforms.telegram import TelegramAdapter
+from codecast_bots.settings import PlatformSettings, Settings, StepUp
+from codecast_bots.store import Store
+from codecast_jupyter.client import AsyncClient
+from codecast_jupyter.client.discovery import Connection
 from tests.bots.inside import Inside, settings
 from tests.bots.phone import Phone
 from tests.bots.servers.telegram import TOKEN, TelegramServer
-from tests.bots.stage import SPEED, fast
+from tests.bots.stage import SPEED, eventually, fast
 from tests.fixtures.live import until
 from tests.fixtures.world import World
 
@@ -181,3 +189,79 @@ def document(server: TelegramServer, name: str, after: int) -> bytes:
 
 def names(world: World) -> set[str]:
     return {session["name"] for session in world.api.get("/sessions")}
+
+
+def test_an_interrupt_in_a_flood_is_answered_before_more_output(
+    world: World, server: TelegramServer, bots: Inside, phone: Phone,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """However long the server takes with it."""
+    interrupt = AsyncClient.interrupt
+
+    async def slowly(self: AsyncClient, *given: Any, **more: Any) -> Any:
+        await asyncio.sleep(0.5)
+        return await interrupt(self, *given, **more)
+
+    monkeypatch.setattr(AsyncClient, "interrupt", slowly)
+    chat = server.group(-100200)  # no drafts here: words are shown by edits
+    there = Phone(server, OWNER, chat)
+    there.asks("/pair", "may use me here now")
+    there.asks(f"/start local {world.project()} --cli demo --mode code --name flood", "flood: demo")
+    there.says("slow 60")
+    until(lambda: edits(server) > 3, "words are written")
+    asked = there.says("/interrupt")
+    answer = there.sees("Interrupted flood.", after=asked)
+    heard = [(method, given) for _, method, given in server.calls]
+    answered = next(
+        n for n, (method, given) in enumerate(heard)
+        if method == "sendMessage" and given["text"] == answer["text"]
+    )  # fmt: skip
+    # the last poll before it says that the update was taken: from there on it was worked on
+    taken = max(n for n, (method, _) in enumerate(heard[:answered]) if method == "getUpdates")
+    written = [method for method, _ in heard[taken:answered] if method == "editMessageText"]
+    assert len(written) <= 1  # one that was under way already
+    assert not server.violations
+
+
+def edits(server: TelegramServer) -> int:
+    return sum(method == "editMessageText" for _, method, _ in list(server.calls))
+
+
+async def test_a_connection_that_goes_silent_is_made_anew_and_nothing_is_lost_or_doubled(
+    server: TelegramServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll that hangs for ever: the library's own patience is longer than a person's."""
+    monkeypatch.setattr(bot_module, "SILENT_FOR", 1.0)
+    monkeypatch.setattr(bot_module, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(bot_module, "RETRY_FIRST", 0.01)
+    own = PlatformSettings("telegram", TOKEN, admins=frozenset(["5"]), url=server.url)
+    store = Store(tmp_path / "state" / "bots.sqlite")
+    nowhere = Connection("http://127.0.0.1:9", "")
+    bot = Bot(
+        TelegramAdapter(own), Settings({"telegram": own}, store.directory), store,
+        lambda by: AsyncClient(nowhere, surface="telegram", by=by),
+    )  # fmt: skip
+    chat = server.private(5)
+    server.calls.clear()
+    server.says(chat, "/whoami")
+    running = asyncio.create_task(bot.run())
+    try:
+        await eventually(lambda: len(server.texts(chat)) == 1, "the first is answered")
+        server.deaf = True
+        begun = starts(server)
+        server.close_connections()  # what polls now never hears again
+        server.says(chat, "/whoami")
+        await eventually(lambda: starts(server) > begun, "it is started anew")
+        server.deaf = False
+        await eventually(lambda: len(server.texts(chat)) == 2, "the second is answered")
+        server.says(chat, "/whoami")
+        await eventually(lambda: len(server.texts(chat)) == 3, "and the third")
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+        store.close()
+    assert len(server.texts(chat)) == 3
+
+
+def starts(server: TelegramServer) -> int:
+    return sum(method == "getMe" for _, method, _ in list(server.calls))

@@ -11,3 +11,6 @@ def test_minutes_of_streaming_with_faults() -> None:
     assert not report.missing and not report.doubled and not report.violations
     assert report.most_blocks < 200 and report.most_rows < 400
     assert report.store < 4 << 20
+    assert not report.floods  # none but those that were made
+    first, last = report.quarters()
+    assert last < first + 30  # MiB; with the server and every event in the same process

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -43,7 +44,20 @@ def test_nobody_is_let_in_but_by_a_code_that_counts_once(
     # files of the bots' computer are no business of a chat
     owner.asks("/send --file=/etc/passwd x", "not from a chat")
     owner.asks("/nonsense", "There is no command /nonsense")
-    assert not telegram.violations
+    # SIGHUP reads the allowlists again; settings that are wrong change nothing
+    late = Phone(telegram, telegram.private(1004))
+    late.asks("/ls", "does not know you")
+    settings = json.loads(bots.config.read_text())
+    settings["bots"]["telegram"]["viewers"] = [1004]
+    bots.config.write_text(json.dumps(settings))
+    assert bots.process is not None
+    bots.process.send_signal(signal.SIGHUP)
+    late.asks_until("/whoami", "your role viewer")
+    bots.config.write_text("bots: {telegramm: {}}")
+    bots.process.send_signal(signal.SIGHUP)
+    until(lambda: "The settings stay as they were" in bots.log.read_text(), "it is told")
+    late.asks("/whoami", "your role viewer")
+    assert not telegram.violations and not telegram.floods
 
 
 def test_choices_of_several_own_words_and_what_others_decide(
@@ -144,6 +158,8 @@ def test_a_group_with_topics_has_one_for_each_session(
     until(lambda: (cwd / "a.txt").exists(), "the file is there")
     Phone(telegram, 1003, chat, thread).says("run touch stolen")
     topic.asks("/tool_display append", "shown as append")
+    topic.asks("/rename title-otter", "is title-otter now")
+    until(lambda: telegram.chats[chat]["topics"][thread] == "title-otter", "the title follows")
     topic.asks("/diff", "+hello")
     topic.asks("/exit", "goes on")
     assert not (cwd / "stolen").exists()
