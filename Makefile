@@ -36,7 +36,7 @@ format: prepare-lint ## Format Python and TypeScript in place
 	$(BIN)/python -m ruff check --fix . ; $(BIN)/python -m ruff format .
 	cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/prettier --write .
 
-bench: prepare ## Measure against plain ssh and rewrite docs/performance.md (ARGS=--quick: 3 minutes)
+bench: prepare ## Measure against plain ssh and rewrite docs/performance.md (20 minutes; ARGS=--quick: 7)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 soak: prepare ## Everything breaks, by a seed: PROMPTS=100000 SEED=1 ROUNDS=100 EVERY=10; results go to docs/reliability.md
