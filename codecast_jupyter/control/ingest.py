@@ -95,6 +95,7 @@ class _Known(NamedTuple):
 
 LIFE = frozenset({"session_state", "request_opened", "request_resolved", "request_withdrawn"})
 _NAMES: dict[bytes, str] = {}  # how an event begins -> its type
+KNOWN = 1024  # sessions whose fold is kept in memory
 MANY = 50  # rows of one INSERT: a third less time than one by one
 INSERT = "INSERT INTO events (session, seq, time, type, body) VALUES (?, ?, ?, ?, ?)"
 INSERT_MANY = INSERT + ", (?, ?, ?, ?, ?)" * (MANY - 1)
@@ -151,7 +152,7 @@ class Ingest:
     def _stored(self, step: _Step) -> Taken:
         taken = step.store()
         self._known[step.session] = step.known()
-        while len(self._known) > 512:
+        while len(self._known) > KNOWN:
             self._known.pop(next(iter(self._known)))
         return taken
 

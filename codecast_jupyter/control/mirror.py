@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 LITTLE = 16 << 10  # bytes of a stream that are stored at once
 HIGH = 32 << 20  # bytes waiting on one link before it is paused, and resumed below a quarter
 ACK_EVERY = 2.0  # seconds
+ACK_AFTER = 1 << 20  # bytes of a session: machines drop whole segments of some MiB
 AT_ONCE = 16  # subscriptions being made on one link
 RETRY = 1.0  # seconds before a failed store is tried again
 
@@ -187,14 +188,15 @@ class _Followed:
         """Tell the machine what is on our disk; only then may it drop old segments."""
         while True:
             await asyncio.sleep(ACK_EVERY)
-            due = [(s, s.stored) for s in self.streams.values() if s.stored > s.acked]
+            streams = self.streams.values()
+            due = [(s, s.stored, s.unacked) for s in streams if s.unacked >= ACK_AFTER]
             if not due:
                 continue
             try:
                 await self.mirror._store.sync()
-                for stream, seq in due:
+                for stream, seq, size in due:
                     await self.link.call("session/ack", {"session": stream.session, "seq": seq})
-                    stream.acked = seq
+                    stream.unacked -= size
             except CodecastError as error:
                 log.debug("acknowledging failed: %s", error)
 
@@ -205,7 +207,8 @@ class _Stream:
     def __init__(self, followed: _Followed, session: str, num: int) -> None:
         self.followed, self.session, self.num = followed, session, num
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.stored = self.acked = 0  # the machine's numbers
+        self.stored = 0  # the machine's number
+        self.unacked = 0  # bytes stored that the machine was not told of
         self._blocks: list[bytes] = []
         self._size = 0
         self._how: dict[str, Any] = {}
@@ -248,7 +251,7 @@ class _Stream:
         """The journal ends before our cursor, or differs at it: find out where they part."""
         log.warning("session %s: the machine's journal differs from ours", self.session)
         self._how = {"compare": True, "last": last}
-        self.stored = self.acked = 0
+        self.stored = self.unacked = 0
         answer = await self._subscribe(0)
         self._how["last"] = int(answer.get("last_seq", last))
         self._wake()
@@ -343,6 +346,7 @@ class _Stream:
         else:
             number = int(data[data.rfind(b"\n", 0, -1) + 1 :].split(b" ", 1)[0])
             self.stored = max(self.stored, number)
+            self.unacked += len(data)
 
     def _tell(self, taken: Taken) -> None:
         self.followed.mirror._on_taken(self.session, taken)

@@ -41,9 +41,12 @@ class Reconcile:
         self._hub = hub
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def machine(self, machine: Any, link: Any) -> None:
-        """Bring machine and store together over a new link. Raises CodecastError."""
+    async def machine(self, machine: Any, link: Any, sought: str = "") -> None:
+        """Bring machine and store together over a new link, or because of a session `sought`,
+        unless that has been found meanwhile. Raises CodecastError."""
         async with self._locks.setdefault(machine.name, asyncio.Lock()):
+            if sought and await self._row(sought) is not None:
+                return  # a machine tells of a thousand at once: the first list had them all
             asked = time.time()
             listing = await link.call("session/list", {}, timeout=60.0)
             known = {m.name for m in self._hub.machines.list()}
@@ -66,11 +69,14 @@ class Reconcile:
         """The machine says that a session of it came or went."""
         if self._hub.mirror.follows(link, session):
             return
-        row = await self._hub.store.read(lambda db: rows.by_id(db, session))
+        row = await self._row(session)
         if row is None:
-            await self.machine(machine, link)
+            await self.machine(machine, link, session)
         elif not row["gone"] and row["machine"] == machine.name:
             await self._follow(link, _found(row))
+
+    async def _row(self, session: str) -> sqlite3.Row | None:
+        return await self._hub.store.read(lambda db: rows.by_id(db, session))
 
     async def _follow(self, link: Any, found: Found) -> None:
         try:

@@ -162,6 +162,7 @@ async def test_more_than_we_can_hold_pauses_the_link_and_nothing_is_lost(hub, ma
 
 async def test_only_what_is_on_the_disk_is_acknowledged(hub, machine, monkeypatch):
     monkeypatch.setattr(mirror, "ACK_EVERY", 0.02)
+    monkeypatch.setattr(mirror, "ACK_AFTER", 1)
     await machine.cut()
     session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
     journal = machine.journals[session]
@@ -205,6 +206,23 @@ async def test_sessions_the_store_does_not_know_are_taken_in_with_their_history(
             )
     await until(lambda: hub.mirror.follows(machine.current, "0f6b8c1e-0000-4000-8000-000000000004"))
     assert (await hub.sessions.get("new-one"))["cwd"] == "/w"
+
+
+async def test_many_sessions_that_appear_together_are_found_by_one_list(hub, machine, monkeypatch):
+    await machine.link()
+    lists = []
+    do_list = machine.do_list
+    monkeypatch.setattr(machine, "do_list", lambda: lists.append(1) or do_list())
+    new = [f"0f6b8c1e-0000-4000-8000-{number:012}" for number in range(30)]
+    for number, session in enumerate(new):
+        machine.do_start(session, cwd="/w", name=f"new-{number}")
+    for observer in machine.observers:
+        for part in observer.owner.observers:
+            for session in new:
+                part.session_changed(machine, {"session": session, "alive": True})
+    await until(lambda: all(hub.mirror.follows(machine.current, session) for session in new))
+    assert len(await hub.sessions.list()) == len(new)
+    assert len(lists) == 1
 
 
 async def test_a_session_the_machine_lost_stays_readable_and_says_so(hub, machine):
