@@ -29,8 +29,9 @@ def _opening(run: dict[str, Any]) -> list[str]:
         "# Performance",
         "",
         "Made by `make bench`, which measures and rewrites this page (`make bench ARGS=--quick`: in"
-        " some seven minutes, the whole in some twenty; `ARGS='latency lag'`: parts; `ARGS='growth --growth 7200'`: two"
-        " hours). The numbers behind it: [results.json](images/performance/results.json).",
+        " some seven minutes, the whole in some twenty; `ARGS='latency lag'`: parts; `ARGS='growth"
+        " --growth 7200'`: two hours). The numbers behind it:"
+        " [results.json](images/performance/results.json).",
         "",
         "Everything is real: OpenSSH's `sshd`, the agent on the machine, the hub's store, a Jupyter"
         " server and a kernel where they are named. What is compared runs in the same minutes, in"
