@@ -229,6 +229,27 @@ def test_steps_are_gathered_and_timed_as_the_person_likes(view: Locator) -> None
     expect(view.locator(".jp-Codecast-steps")).to_have_count(0)
 
 
+def test_only_a_person_leaves_the_end(view: Locator, shown: Page) -> None:
+    transcript = view.locator(".jp-Codecast-transcript")
+    back = view.get_by_role("button", name="Jump to latest")
+    shrink = """async node => {
+        const column = node.firstElementChild;
+        column.style.display = 'none';
+        node.scrollTop;  // laid out so: as when a formula is set, or a picture comes
+        column.style.display = '';
+        for (let frame = 0; frame < 5; frame += 1) await new Promise(requestAnimationFrame);
+        return node.scrollHeight - node.scrollTop - node.clientHeight;
+    }"""
+    assert transcript.evaluate("node => node.scrollHeight > 2 * node.clientHeight")
+    assert transcript.evaluate(shrink) < 2
+    expect(back).to_have_count(0)
+    transcript.hover()
+    shown.mouse.wheel(0, -600)
+    expect(back).to_be_visible()
+    back.click()
+    expect(back).to_have_count(0)
+
+
 def test_budget_is_set_and_told(view: Locator, talk: Talk) -> None:
     view.locator(".jp-Codecast-usageButton").click()
     sheet = view.get_by_role("dialog")

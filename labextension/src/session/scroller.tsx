@@ -9,6 +9,7 @@ import { RowView } from './steps';
 const BEYOND = 800; // pixels of rows drawn above and below what is seen
 const ABOVE = 60; // pixels left above a row that is gone to
 const NEAR = 40; // pixels from the end that count as the end
+const RECENT = 500; // milliseconds in which a hand, or a change of heights, explains a scroll
 
 /**
  * The rows that are in sight, and as much space as the others would take.
@@ -40,6 +41,9 @@ export function Scroller(props: {
     rows: null as readonly Row[] | null,
     pinned: true,
     top: 0, // where it was scrolled to the last time we looked
+    height: 0, // of all and of what is seen, then
+    changed: -Infinity, // when that was another one
+    hand: -Infinity, // when a person last touched it; Infinity while they hold it
     anchor: null as { key: string; offset: number } | null,
     range: [0, 0] as [number, number],
     found: '', // the row that was gone to
@@ -96,6 +100,7 @@ export function Scroller(props: {
       }
     }
     state.top = node.scrollTop;
+    isSteady(node);
     if (state.range[0] === 0 && node.scrollTop <= node.clientHeight) {
       state.onBegin();
     }
@@ -113,14 +118,28 @@ export function Scroller(props: {
       : null;
   }
 
+  /** Whether nothing has changed its height lately. */
+  function isSteady(node: HTMLElement): boolean {
+    const height = node.scrollHeight - node.clientHeight;
+    if (height !== state.height) {
+      state.height = height;
+      state.changed = performance.now();
+    }
+    return performance.now() - state.changed > RECENT;
+  }
+
   function onScroll(): void {
     const node = scroller.current!;
     const left = node.scrollHeight - node.scrollTop - node.clientHeight;
     const wasPinned = state.pinned;
+    const byHand = performance.now() - state.hand < RECENT;
     if (left < NEAR) {
       state.pinned = true;
-    } else if (node.scrollTop < state.top - 1) {
+    } else if (node.scrollTop < state.top - 1 && (isSteady(node) || byHand)) {
       state.pinned = false; // only a person goes back
+    } else if (state.pinned) {
+      settle(); // what shrank for a moment took it along
+      return;
     }
     state.top = node.scrollTop;
     if (!state.pinned) {
@@ -152,6 +171,16 @@ export function Scroller(props: {
     observer.observe(scroller.current!);
     observer.observe(content.current!);
   }, [observer]);
+  useEffect(() => {
+    const letGo = () => {
+      state.hand = Math.min(state.hand, performance.now());
+    };
+    window.addEventListener('pointerup', letGo);
+    return () => window.removeEventListener('pointerup', letGo);
+  }, [state]);
+  const touched = () => {
+    state.hand = performance.now();
+  };
 
   const toEnd = () => {
     state.pinned = true;
@@ -168,7 +197,13 @@ export function Scroller(props: {
         tabIndex={0}
         ref={scroller}
         onScroll={onScroll}
+        onWheel={touched}
+        onTouchMove={touched}
+        onPointerDown={() => {
+          state.hand = Infinity; // the bar at the side, say
+        }}
         onKeyDown={event => {
+          touched();
           if (event.key === 'End' && event.target === event.currentTarget) {
             toEnd();
           }
