@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
 AT_ONCE = 0.7  # seconds in which a command answers, or is acknowledged
 SEND = 1.0  # more of them, until that stands in the chat: output waits for it
+ANOTHER_WAY = "Put it on the machine another way, and name it in the prompt."
 OFFERS = 8  # files with a button after a turn
 
 
@@ -107,7 +108,7 @@ class Handling:
                 raise CodecastError(
                     "too_large",
                     f"{file.name} has {size(file.size)}; {size(most)} can come from here.",
-                    "Put it on the machine another way, and name it in the prompt.",
+                    ANOTHER_WAY,
                 )
         blocks = []
         for number, file in enumerate(event.files):
@@ -117,7 +118,8 @@ class Handling:
                 data = path.read_bytes()
                 blocks.append(dict(await here.client.attach(here.id, file.name, data, file.mime)))
             except TooBig as error:
-                raise CodecastError("too_large", f"{file.name}: {error}") from error
+                words = f"{file.name} is larger than the {size(most)} that can come from here."
+                raise CodecastError("too_large", words, ANOTHER_WAY, str(error)) from error
             except PlatformError as error:
                 raise CodecastError(
                     "unreachable", f"{file.name} could not be fetched: {error}", "Send it again."

@@ -23,6 +23,9 @@ from codecast_jupyter.client import AsyncClient
 from codecast_jupyter.client.discovery import Connection
 from tests.bots.inside import Inside, settings
 from tests.bots.phone import Phone
+from tests.bots.servers.lark import LarkServer
+from tests.bots.servers.lark_api import APP
+from tests.bots.servers.lark_api import SECRET as SECRET_OF_LARK
 from tests.bots.servers.telegram import TOKEN, TelegramServer
 from tests.bots.stage import SPEED, eventually, fast
 from tests.fixtures.live import until
@@ -265,3 +268,44 @@ async def test_a_connection_that_goes_silent_is_made_anew_and_nothing_is_lost_or
 
 def starts(server: TelegramServer) -> int:
     return sum(method == "getMe" for _, method, _ in list(server.calls))
+
+
+def test_lark_files_are_sent_by_rule_and_offered_otherwise_and_large_ones_are_not_taken(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    lark = LarkServer()
+    chat, me = lark.private("oc_files"), "ou_me"
+    own = PlatformSettings("lark", SECRET_OF_LARK, admins=frozenset([me]), url=lark.url, app_id=APP)
+    running = Inside(settings(tmp_path / "state", world, own, max_size=1000))
+    running.start()
+
+    def file(name: str) -> bytes:
+        """What is in the file of that name, once it came."""
+        seen = until(
+            lambda: [m for m in lark.visible(chat) if m["file"] and m["name"] == name], name
+        )
+        return lark.files[seen[0]["file"]]
+
+    def text(words: str) -> Any:
+        found = lambda: [m for m in lark.visible(chat) if words in m["text"]]  # noqa: E731
+        return until(found, words)[0]
+
+    try:
+        until(lambda: lark.connections, "it is connected")
+        lark.says(chat, f"/start local {world.project()} --cli demo --mode code --name lark", me)
+        text("**lark**: demo in")
+        lark.says(chat, "write sums.report: 42", me)
+        assert file("sums.report") == b"42\n"
+        lark.says(chat, "write other.txt: 43", me)
+        offer = text("Files of this turn")
+        assert offer["buttons"] == ["⬇ other.txt (3 B)"]
+        pressed = lark.presses(offer["id"], "⬇ other.txt", me)
+        assert file("other.txt") == b"43\n"
+        until(lambda: pressed in lark.acks, "the press is acknowledged")
+        lark.sends(chat, "large.bin", b"x" * 1001, me)  # Lark tells no size before
+        text("large.bin is larger than the")
+    finally:
+        running.stop()
+        lark.stop()
+    assert not lark.violations

@@ -47,6 +47,7 @@ def test_any_events_and_any_faults_end_as_the_log_is_rendered(
         writer.turn(turn, chance)
     stage, faults = stage_of(server, drafts, group), Faults(seed)
     server.violations.clear()
+    server.floods = 0
 
     async def play() -> list[str]:
         async with stage.life():
@@ -63,6 +64,7 @@ def test_any_events_and_any_faults_end_as_the_log_is_rendered(
     expected = asyncio.run(play())
     assert stage.texts() == expected
     assert not server.violations
+    assert not server.floods, "edits faster than the platform takes them"
 
 
 @FEW
