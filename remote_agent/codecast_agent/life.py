@@ -322,21 +322,24 @@ class Life:
 
     def _sweep(self) -> None:
         """Until nothing is left: SIGTERM once, SIGKILL after that."""
-        if self.phase != "ending" or self._child is None:
+        child = self._child
+        if self.phase != "ending" or child is None:
             return
         left = tree.family(self.session, os.getpid())
         if self._status is None and not system.LINUX:
-            left.add(self._child.pid)
+            left.add(child.pid)
         now = time.monotonic()
         if not left and self._status is not None:
             self.finish()
-            return
+            if self._child is not child:
+                return
+            # the disk is full: look again until it is not
         first = not self._swept
         if first:
             self._swept = now
             self._after(SWEEP_EVERY, self._sweep_on)
         if self._status is None:  # the plan's patience is over
-            self._child.signal(signal.SIGKILL)  # a reaped one's number may be another's by now
+            child.signal(signal.SIGKILL)  # a reaped one's number may be another's by now
             tree.strike(left, signal.SIGKILL)
         elif now - self._swept >= SWEEP_GRACE:
             tree.strike(left, signal.SIGKILL)

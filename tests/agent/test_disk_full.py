@@ -90,3 +90,15 @@ def test_killed_supervisor_at_a_full_disk(talk: Talk, disk: Path) -> None:
     events = list(records.decode_block(talk.relay.journal(S1)))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+
+
+def test_cli_that_dies_at_a_full_disk_is_missed_when_there_is_space(talk: Talk, disk: Path) -> None:
+    prompt = talk.prompt("flood 20000")
+    until(lambda: full(disk), "the journal fills the disk")
+    cli = talk.cli()
+    os.kill(cli, 9)
+    until(lambda: not os.path.exists(f"/proc/{cli}"), "the supervisor has heard of it")
+    subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
+    assert talk.ended(prompt) == "failed"
+    assert talk.ask("say back") == "done"
+    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
