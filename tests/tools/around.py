@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.driving import chromium, open_lab, run
-from tests.browser.far import Far, far_lab
+from tests.browser.driving import run
+from tests.browser.far import Far
 from tests.fixtures.live import Api
 
-from .screenshots import STATION, Artist
+from .screenshots import STATION, Artist, studio
 
 SMI = "\n".join(
     (
@@ -29,18 +28,17 @@ HERMETIC = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 def main(target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        programs = directory / "programs"
-        programs.mkdir()
-        (programs / "nvidia-smi").write_text(SMI)
-        (programs / "nvidia-smi").chmod(0o755)
-        path = {"PATH": f"{programs}:{os.environ['PATH']}"}
-        with far_lab(directory, environment=path) as far, chromium() as browser:
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            open_lab(page, far.server)
-            tell(Artist(page, target), far)
+    with studio(target, prepare=with_gpus) as (artist, far):
+        tell(artist, far)
+
+
+def with_gpus(directory: Path) -> dict[str, str]:
+    """The environment of a machine whose nvidia-smi tells of four."""
+    programs = directory / "programs"
+    programs.mkdir()
+    (programs / "nvidia-smi").write_text(SMI)
+    (programs / "nvidia-smi").chmod(0o755)
+    return {"PATH": f"{programs}:{os.environ['PATH']}"}
 
 
 def tell(artist: Artist, far: Far) -> None:
@@ -99,6 +97,14 @@ def tell(artist: Artist, far: Far) -> None:
     run(page, "codecast:open-file", session=mend.id, path="station.py")
     expect(page.locator(".jp-FileEditor:visible")).to_contain_text("nan")
     artist.draw("lab-files")
+
+    page.goto(f"{far.server.url}/tree?token={far.server.token}")  # Notebook 7
+    page.locator('.jp-Codecast-machines[data-loaded="true"]').wait_for(state="attached")
+    quiet(page)
+    run(page, "codecast:open-panel")
+    run(page, "codecast:open-session", id=tests.id)
+    page.locator(".jp-Codecast-card .cm-editor").wait_for()
+    artist.draw("lab-notebook7")
 
 
 def quiet(page: Page) -> None:

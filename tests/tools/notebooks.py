@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import nbformat
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.driving import chromium, open_lab, run
-from tests.browser.far import Far, far_lab
+from tests.browser.driving import run
+from tests.browser.far import Far
 from tests.fixtures.live import Api, Talk
 
 from .around import quiet
-from .screenshots import ASKED, STATION, WORK, Artist, say
+from .screenshots import ASKED, STATION, WORK, Artist, say, studio
 
 MEND = "\n".join(
     (
@@ -46,17 +45,10 @@ CELLS = {
 
 
 def main(target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        far_lab(Path(directory)) as far,
-        chromium() as browser,
-    ):
-        page = browser.new_page(viewport={"width": 1160, "height": 800})
-        open_lab(page, far.server)
-        page.evaluate("() => { window.jupyterapp.shell.collapseLeft(); }")
-        quiet(page)
-        tell(Artist(page, target), far)
+    with studio(target, 1160) as (artist, far):
+        artist.page.evaluate("() => { window.jupyterapp.shell.collapseLeft(); }")
+        quiet(artist.page)
+        tell(artist, far)
 
 
 def tell(artist: Artist, far: Far) -> None:
@@ -110,11 +102,3 @@ def opened(page: Page, far: Far, name: str) -> Locator:
     run(page, "notebook:run-all-cells")
     outputs = page.locator(".jp-Notebook:visible .jp-CodeCell").nth(1)
     return outputs.locator(".jp-OutputArea-output").first
-
-
-if __name__ == "__main__":
-    import sys
-
-    from .screenshots import IMAGES
-
-    main(Path(sys.argv[1]) if sys.argv[1:] else IMAGES)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -72,24 +74,33 @@ class Artist:
             assert path.stat().st_size < LARGEST, f"{path} is too large"
 
 
-def main(target: Path) -> None:
+@contextmanager
+def studio(
+    target: Path, width: int = 1280, prepare: Callable[[Path], Mapping[str, str]] | None = None
+) -> Iterator[tuple[Artist, Far]]:
+    """A Lab in a browser, with a page that wide, and its machine; `prepare(directory)` gives more
+    of the machine's environment."""
     target.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        far_lab(Path(directory)) as far,
-        chromium() as browser,
-    ):
+    with tempfile.TemporaryDirectory() as name:
+        more = prepare(Path(name)) if prepare else {}
+        with far_lab(Path(name), environment=more) as far, chromium() as browser:
+            page = browser.new_page(viewport={"width": width, "height": 800})
+            open_lab(page, far.server)
+            yield Artist(page, target), far
+
+
+def main(target: Path) -> None:
+    with studio(target) as (artist, far):
         work = far.sshd.home / "weather"
         (work / "readings").mkdir(parents=True)
         (work / "station.py").write_text(STATION)
         talk = Api(far.server, "lab").start("gpu", work, "claude", mode="ask", name="mend-mean")
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        open_lab(page, far.server)
+        page = artist.page
         page.evaluate(
             "id => { window.jupyterapp.commands.execute('codecast:open-session', {id}); }", talk.id
         )
         view = page.locator(".jp-Codecast-session:visible")
-        tell(Artist(page, target), view, talk, far)
+        tell(artist, view, talk, far)
 
 
 def tell(artist: Artist, view: Locator, talk: Talk, far: Far) -> None:
