@@ -34,7 +34,7 @@ create table if not exists picks (session text, request text, question text, lab
     primary key (session, request, question));
 create table if not exists people (platform text, id text, role text, name text,
     primary key (platform, id));
-create table if not exists seen (place text primary key, kind text, message text, at real);
+create table if not exists taken (place text primary key, kind text, message text, at real);
 create table if not exists facts (name text primary key, value text);
 """
 
@@ -83,7 +83,7 @@ class Store:
         self._db.execute("delete from inbox where state = 'done' and at < ?", (old - KEEP_EVENTS,))
         self._db.execute("delete from tokens where at < ?", (old - KEEP_TOKENS,))
         self._db.execute(
-            "delete from seen where at < ? and place not in (select place from routes)",
+            "delete from taken where at < ? and place not in (select place from routes)",
             (old - KEEP_TOKENS,),
         )
 
@@ -209,13 +209,13 @@ class Store:
 
     def put_seen(self, place: Place, message: str) -> None:
         self._db.execute(
-            "insert or replace into seen values (?, ?, ?, ?)",
+            "insert or replace into taken values (?, ?, ?, ?)",
             (key_of(place), place.kind, message, time.time()),
         )
 
     def seen(self, platform: str, account: str) -> dict[Place, str]:
         """The message that was taken last, by place."""
-        rows = self._all("select place, kind, message from seen")
+        rows = self._all("select place, kind, message from taken")
         found = {_place(place, kind): message for place, kind, message in rows}
         mine = (platform, account)
         return {p: m for p, m in found.items() if (p.platform, p.account) == mine}

@@ -49,6 +49,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DiscordServer]:
     monkeypatch.setattr(discord_presses, "COMPLETE_WITHIN", 0.4)
     monkeypatch.setattr(discord_api, "SECONDS", 0.7)
     running = DiscordServer()
+    running.patience = 10.0  # of who presses: this machine may be slow
     yield running
     running.stop()
     assert not running.violations
