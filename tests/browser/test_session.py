@@ -16,6 +16,8 @@ def test_permission_granted_by_mouse_changes_the_file(page: Page, project: Path)
     card = view.locator(".jp-Codecast-card")
     expect(card.locator("div.jp-mod-added, .cm-insertedLine")).to_contain_text("hello there")
     assert not (project / "hello.txt").exists()
+    expect(card.locator(".cm-editor")).to_be_visible()
+    expect(card.locator(".cm-deletedChunk:visible")).to_have_count(0)  # it is a new file
     card.locator('[data-kind="allow_once"]').click()
     expect(view.locator(".jp-Codecast-message").last).to_contain_text("Done: hello.txt is written.")
     assert (project / "hello.txt").read_text() == "hello there\n"

@@ -19,6 +19,8 @@ export async function showMerge(
     EditorState.readOnly.of(true),
     EditorView.editable.of(false),
     EditorView.contentAttributes.of({ tabindex: '0', 'aria-label': path }),
+    // of a new file no line was taken away, not even an empty one
+    EditorView.editorAttributes.of(before ? {} : { class: 'jp-mod-new' }),
     lineNumbers({ formatNumber: line => String(numbers[line - 1] || '') }),
     unifiedMergeView({
       original: before,
