@@ -150,7 +150,7 @@ async def test_rates_are_kept_and_refusals_waited_out(server: DiscordServer, sce
         assert sorted(scene.private.texts(), key=int) == [str(n) for n in range(12)]
         assert len(server.rates.floods) <= 1  # nobody knows a rate before its first call
         faults.append("429")
-        await adapter.send(scene.there, Outgoing("after a refusal"), "key20")
+        ref = await adapter.send(scene.there, Outgoing("after a refusal"), "key20")
         server.rates.whole_until = time.monotonic() + 0.3
         await adapter.send(scene.there, Outgoing("after a silence"), "key21")
         assert scene.me.texts() == ["after a refusal", "after a silence"]
@@ -158,6 +158,9 @@ async def test_rates_are_kept_and_refusals_waited_out(server: DiscordServer, sce
         with pytest.raises(RateLimited) as limited:  # the core waits, and says so
             await adapter.send(scene.there, Outgoing("for long"), "key22")
         assert limited.value.retry_after == 400
+        server.fault = lambda what: "30046" if what.startswith("PATCH") else ""
+        with pytest.raises(RateLimited):
+            await adapter.edit(ref, Outgoing("an old one"))
 
 
 async def test_a_message_of_which_nobody_knows_is_made_once(

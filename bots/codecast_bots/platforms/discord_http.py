@@ -34,6 +34,7 @@ Json = dict[str, Any]
 PATIENCE = 75.0  # seconds of one call, with the waits in it
 API, GATEWAY = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
 BANNED_FOR = 60.0  # seconds, where the edge of their network refuses all of us
+NO_TIME = 30.0  # seconds, where no time is told
 GONE = {10003, 10004, 10008, 10013}
 NO_INTERACTION = {10062, 10015, 40060, 50027}
 ARCHIVED = 50083
@@ -91,6 +92,8 @@ class Rest:
             )
         except _ERRORS as error:
             raise translate(error) from None
+        except KeyError:  # the library looks for a time in every 429; old messages' have none
+            raise RateLimited(NO_TIME, "too many changes of old messages") from None
         finally:
             for file in opened:
                 file.close()

@@ -112,6 +112,9 @@ class Doors:
         return web.Response()
 
     def _failed(self, status: int) -> web.Response:
+        if status == 30046:
+            words = "Maximum number of edits to messages older than 1 hour reached."
+            return answered(429, {"message": words, "code": status})
         if status in (429, 4290):  # out of the blue, as sub-limits are; for long
             wait = self.server.refused_for if status == 429 else 400.0
             return self._refused(Refused(429, 0, "You are being rate limited.", wait), {})
