@@ -137,6 +137,18 @@ def test_what_failed_is_tried_again_in_its_session_and_what_is_done_is_not(
     first.forget()
 
 
+def test_session_that_had_used_up_its_budget_goes_on_with_a_larger_one(
+    api: Client, place: Path
+) -> None:
+    first = run(place, "fail", each={"max_turns": 1})
+    [failed] = first.failed
+    until(lambda: failed.open().status == "paused", "its limit is reached")
+    again = run(place, "fail", name=first.name, each={"max_turns": 5})
+    assert [prompt["state"] for prompt in api.prompts(failed.session)] == ["failed", "failed"]
+    assert "paused" not in again.failed[0].problem["message"]
+    first.forget()
+
+
 def test_what_is_done_stays_done_when_its_session_is_removed(api: Client, place: Path) -> None:
     first = run(place, "run echo x >> ../log", after="remove")
     assert first.counts == {"done": 1} and first.sessions == []
