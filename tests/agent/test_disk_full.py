@@ -97,7 +97,7 @@ def test_cli_that_dies_at_a_full_disk_is_missed_when_there_is_space(talk: Talk, 
     until(lambda: full(disk), "the journal fills the disk")
     cli = talk.cli()
     os.kill(cli, 9)
-    until(lambda: not os.path.exists(f"/proc/{cli}"), "the supervisor has heard of it")
+    until(lambda: not Path(f"/proc/{cli}").exists(), "the supervisor has heard of it")
     subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
     assert talk.ended(prompt) == "failed"
     assert talk.ask("say back") == "done"

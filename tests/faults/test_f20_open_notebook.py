@@ -82,7 +82,9 @@ def test_a_change_by_an_agent_is_a_choice_and_never_an_empty_file(
     talk = Api(lab).start("local", root, "demo", mode="auto")
     open_lab(page, lab)
     page.locator('.jp-DirListing-item[title*="work.ipynb"]').wait_for(state="attached")
-    page.evaluate("void window.jupyterapp.commands.execute('docmanager:open', {path: 'work.ipynb'})")
+    page.evaluate(
+        "void window.jupyterapp.commands.execute('docmanager:open', {path: 'work.ipynb'})"
+    )
     dialog = page.locator(".jp-Dialog")
     dialog.get_by_role("button", name="No Kernel").click()
     dialog.wait_for(state="detached")
