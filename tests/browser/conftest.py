@@ -36,13 +36,13 @@ def project(tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     with running_lab(tmp_path_factory.mktemp("lab")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
     """A machine with GPUs behind sshd, and a Lab where JupyterHub's proxy would put it."""
     directory = tmp_path_factory.mktemp("far")
