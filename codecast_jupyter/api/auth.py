@@ -7,7 +7,6 @@ the token of our connection file. It opens these handlers and no other.
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import hmac
 import re
@@ -21,6 +20,8 @@ from jupyter_server.auth import User
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
+
+from codecast_jupyter.waiting import within
 
 from ..control.actor import Actor
 
@@ -99,7 +100,7 @@ class CodecastHandler(JupyterHandler):
         else:
             await super().prepare(**kwargs)
         if self.current_user:  # the server listens before the hub has opened its store
-            await asyncio.wait_for(self.settings[READY].wait(), START_LIMIT)
+            await within(self.settings[READY].wait(), START_LIMIT)
 
     def has_kernel_token(self) -> bool:
         expected = self.settings.get(KERNEL_TOKEN)

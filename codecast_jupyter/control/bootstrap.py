@@ -24,6 +24,7 @@ from typing import Any
 import codecast_agent.protocol
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.wire import MARKER
+from codecast_jupyter.waiting import within
 
 from .pipes import Pipe, PipeEnd
 
@@ -196,7 +197,7 @@ async def boot(
             if not done and not attempt.spoke:
                 progress("waiting for the machine's shell")
                 pipe.write(NUDGE)
-            return await asyncio.wait_for(attempt.done, timeout)
+            return await within(attempt.done, timeout)
         except asyncio.TimeoutError:
             await pipe.close()
             raise CodecastError(

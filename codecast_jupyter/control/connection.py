@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 from .host_keys import HostKeyRefused, OfferedKey, accept
 from .link import Link
@@ -126,7 +127,7 @@ class Connection:
         self._waiters.add(waiter)
         try:
             self._start()
-            return await asyncio.wait_for(waiter, timeout)
+            return await within(waiter, timeout)
         except asyncio.TimeoutError:
             raise self.error or CodecastError(
                 "unreachable",
@@ -324,7 +325,7 @@ class Connection:
     async def _pause(self, seconds: float) -> None:
         self._wake.clear()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            await within(self._wake.wait(), seconds)
 
     # telling
 

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 from .ssh_config import Resolved
 
@@ -50,7 +51,7 @@ async def dial(resolved: Resolved, at_most: float | None = None) -> socket.socke
     for kind, _, _, _, address in addresses:
         try:
             reaching = _reach(kind, address, resolved.get("bindaddress"), at_most is not None)
-            return await asyncio.wait_for(reaching, timeout)
+            return await within(reaching, timeout)
         except asyncio.TimeoutError:
             problem = problem or f"{where} did not answer within {timeout:.0f} seconds."
         except ConnectionRefusedError:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 from .ingest import Row
 from .store import Store
@@ -145,7 +146,7 @@ class Feed:
             while not topic.over:
                 moved = topic.moved
                 yield topic.head
-                await asyncio.wait_for(moved.wait(), max(end - time.monotonic(), 0))
+                await within(moved.wait(), max(end - time.monotonic(), 0))
         except asyncio.TimeoutError:
             return
         finally:

@@ -16,6 +16,7 @@ from typing import Any
 
 from codecast_agent.protocol import wire
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 from .bootstrap import Booted
 from .pipes import CLOSE_TIMEOUT, PipeEnd
@@ -101,7 +102,7 @@ class Link:
         self._calls[number] = future
         try:
             self._pipe.write(wire.request(number, method, params or {}))
-            return await asyncio.wait_for(future, timeout)
+            return await within(future, timeout)
         except asyncio.TimeoutError:
             raise self._late(method, timeout or 0) from None
         finally:
@@ -219,7 +220,7 @@ class Link:
         await self._pipe.close()
         if self._carrier_ended is not None:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._carrier_ended(), CLOSE_TIMEOUT)
+                await within(self._carrier_ended(), CLOSE_TIMEOUT)
 
     def _pipe_closed(self, end: PipeEnd) -> None:
         detail = "\n".join(filter(None, [end.words(), self._pipe.stderr_tail()]))

@@ -18,6 +18,7 @@ from pathlib import Path
 import asyncssh
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 from . import host_keys
 from .host_keys import HostKeyRefused, OfferedKey
@@ -191,7 +192,7 @@ async def _shown_key(resolved: Resolved) -> asyncssh.SSHKey | None:
             start_new_session=True,
         )
         try:
-            await asyncio.wait_for(process.wait(), PROBE_TIMEOUT)
+            await within(process.wait(), PROBE_TIMEOUT)
         except asyncio.TimeoutError:
             pass
         finally:

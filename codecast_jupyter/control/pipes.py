@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 STDERR_TAIL = 8192  # bytes
 WINDOW = 8 << 20  # of an SSH channel: what fills a long line, see docs/architecture
@@ -142,7 +143,7 @@ class ExecPipe(Pipe):
             return
         self._channel.abort()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._closed.wait(), CLOSE_TIMEOUT)
+            await within(self._closed.wait(), CLOSE_TIMEOUT)
         self._end(PipeEnd())
 
 
@@ -251,12 +252,12 @@ class ProcessPipe(Pipe):
             with contextlib.suppress(ProcessLookupError):
                 self._transport.send_signal(self._ends_at)
         try:
-            await asyncio.wait_for(self._closed.wait(), CLOSE_TIMEOUT)
+            await within(self._closed.wait(), CLOSE_TIMEOUT)
         except asyncio.TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._transport.send_signal(signal.SIGKILL)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), CLOSE_TIMEOUT)
+                await within(self._closed.wait(), CLOSE_TIMEOUT)
         finally:
             self._transport.close()
             self._end(PipeEnd())

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 from .ssh_keys import Prompt
 
@@ -41,7 +42,7 @@ class Secrets:
         self._open[prompt.text] = future
         self._on_needed(error)
         try:
-            value = await asyncio.wait_for(future, PATIENCE)
+            value = await within(future, PATIENCE)
         except asyncio.TimeoutError:
             raise error from None
         finally:

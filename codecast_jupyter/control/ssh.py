@@ -17,6 +17,7 @@ from pathlib import Path
 import asyncssh
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 from . import host_keys, ssh_keys, ssh_options
 from .dialing import dial, quick_acks, readable, unreachable
@@ -162,7 +163,7 @@ async def _login(
 
     login = _Login(resolved, context, patient, tunnel, tcp_timeout)
     try:
-        await asyncio.wait_for(login.reach(), LOGIN_TIMEOUT)
+        await within(login.reach(), LOGIN_TIMEOUT)
         return await patience.run(login.run())
     except asyncio.TimeoutError:
         raise unreachable(

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.waiting import within
 
 MAX_INCLUDE_DEPTH = 16  # OpenSSH's own
 _OF_HOSTS = re.compile(r"\s*(host|match|include)\b", re.IGNORECASE)
@@ -260,7 +261,7 @@ async def _ssh_g(target: str, arguments: list[str]) -> str:
             "Install OpenSSH's client (Debian: openssh-client).",
         ) from None
     try:
-        out, err = await asyncio.wait_for(process.communicate(), RESOLVE_TIMEOUT)
+        out, err = await within(process.communicate(), RESOLVE_TIMEOUT)
     except asyncio.TimeoutError:
         process.kill()
         await process.wait()

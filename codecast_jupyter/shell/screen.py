@@ -30,6 +30,8 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from codecast_jupyter.waiting import within
+
 GATHER = 0.03  # seconds: output that comes together is drawn together
 TICK = 0.5  # seconds between redraws while durations are shown
 PARTIAL_ROWS = 4  # an unfinished line longer than this scrolls its head away
@@ -159,7 +161,7 @@ class Screen:
     async def _draw(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), TICK if self._ticking() else None)
+                await within(self._wake.wait(), TICK if self._ticking() else None)
             except asyncio.TimeoutError:
                 self.application.invalidate()
                 continue
