@@ -18,7 +18,9 @@ import struct
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from codecast_agent.protocol.errors import CodecastError
 
 from .platforms.contract import Person, Place
 from .settings import PlatformSettings, StepUp
@@ -85,6 +87,13 @@ class Access:
         if not role or not self.place_allowed(place):
             return False
         return ROLES.index(role) >= ROLES.index(needed(what))
+
+    def refuse(self, person: Person, place: Place, what: str) -> NoReturn:
+        """Raises CodecastError("forbidden"), and has it on record."""
+        self.note(person, place, what, "not allowed")
+        raise CodecastError(
+            "forbidden", f"You may not do this here ({what}).", "An admin of the bot can: /whoami."
+        )
 
     # -- the step-up code
 

@@ -216,7 +216,7 @@ class Answering:
             future.set_result(bool(what["yes"]))
         elif what["what"] == "get":
             await event.answer("It comes.", passing=True)
-            await self.bot.handling.send_file(event, str(what["session"]), str(what["path"]))
+            await self.bot.filing.send(event, str(what["session"]), str(what["path"]))
         elif what["what"] == "attach":
             await event.answer("")
             session = await self.bot.client.session(str(what["session"]))

@@ -24,6 +24,7 @@ from . import commands, completing
 from .access import Access
 from .answering import Answering
 from .conversation import Conversation
+from .filing import Filing
 from .handling import Handling
 from .outbox import Outbox
 from .pacing import Paces
@@ -85,6 +86,7 @@ class Bot:
         self._told: dict[str, float] = {}
         self._taking: dict[Place, asyncio.Task[Any]] = {}  # places of before the start
         self.handling = Handling(self)
+        self.filing = Filing(self)
         self.answering = Answering(self)
 
     # -- its life
@@ -248,7 +250,7 @@ class Bot:
     ) -> Conversation:
         conversation = Conversation(
             place, session, self.client, self.adapter, self.store, self.outbox(place), style,
-            self._session_ended, self.handling.after_turn,
+            self._session_ended, self.filing.after_turn,
         )  # fmt: skip
         self.conversations[place] = conversation
         await conversation.begin(fresh)

@@ -1,4 +1,4 @@
-"""What a person says, done: prompts with files, commands, codes; and files that come back."""
+"""What a person says, done: prompts, commands, codes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from codecast_agent.protocol.events import text as text_block
 from codecast_jupyter.commands import results as r
 from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.render import markdown as md
-from codecast_jupyter.commands.words import name, one_line, size
+from codecast_jupyter.commands.words import name, one_line
 
 from . import commands
 from .access import pair
 from .conversation import Conversation
-from .platforms.contract import ActionIn, Event, PlatformError, TextIn, TooBig
+from .platforms.contract import Event, PlatformError, TextIn
 from .rendering import TOOL_DISPLAYS
 from .requests import token
-from .view import Block
 
 if TYPE_CHECKING:
     from .bot import Bot
@@ -32,8 +31,6 @@ log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
 AT_ONCE = 0.7  # seconds in which a command answers, or is acknowledged
 SEND = 1.0  # more of them, until that stands in the chat: output waits for it
-ANOTHER_WAY = "Put it on the machine another way, and name it in the prompt."
-OFFERS = 8  # files with a button after a turn
 
 
 class _Ask:
@@ -65,10 +62,9 @@ class Handling:
             await self._nothing_here(event)
             return
         if not bot.access.allows(event.person, event.place, "send"):
-            self._refused(event, "send")
-            return
+            bot.access.refuse(event.person, event.place, "send")
         async with self._in_order.setdefault(event.place, asyncio.Lock()):
-            blocks = await self._attached(event, here)
+            blocks = await self.bot.filing.attached(event, here)
             if not text.strip() and not blocks:
                 return
             content: Any = [*([text_block(text)] if text.strip() else []), *blocks]
@@ -100,34 +96,6 @@ class Handling:
         words += ", or choose one:" if buttons else "; `/machines` lists the machines."
         self.bot.say(event.place, event.id, words, buttons=tuple(buttons), reply_to=event.message)
 
-    async def _attached(self, event: TextIn, here: Conversation) -> list[dict[str, Any]]:
-        limits = self.bot.adapter.limits(event.place)
-        most = min(limits.file_down, self.bot.settings.max_size)
-        for file in event.files:  # all, before the first is fetched
-            if file.size is not None and file.size > most:
-                raise CodecastError(
-                    "too_large",
-                    f"{file.name} has {size(file.size)}; {size(most)} can come from here.",
-                    ANOTHER_WAY,
-                )
-        blocks = []
-        for number, file in enumerate(event.files):
-            path = self.bot.file(f"in-{token(event.id, str(number))}")
-            try:
-                await self.bot.adapter.fetch(file, path, most)
-                data = path.read_bytes()
-                blocks.append(dict(await here.client.attach(here.id, file.name, data, file.mime)))
-            except TooBig as error:
-                words = f"{file.name} is larger than the {size(most)} that can come from here."
-                raise CodecastError("too_large", words, ANOTHER_WAY, str(error)) from error
-            except PlatformError as error:
-                raise CodecastError(
-                    "unreachable", f"{file.name} could not be fetched: {error}", "Send it again."
-                ) from error
-            finally:
-                path.unlink(missing_ok=True)
-        return blocks
-
     async def edited(self, event: TextIn, here: Conversation | None) -> None:
         """An edited message changes the prompt while it waits."""
         if here is None or event.text.startswith("/"):
@@ -147,12 +115,6 @@ class Handling:
 
     # -- commands
 
-    def _refused(self, event: Event, what: str) -> None:
-        self.bot.access.note(event.person, event.place, what, "not allowed")
-        raise CodecastError(
-            "forbidden", f"You may not do this here ({what}).", "An admin of the bot can: /whoami."
-        )
-
     async def command(self, event: TextIn, here: Conversation | None, text: str) -> None:
         bot = self.bot
         if text.split("@")[0].strip() == "/start":  # how Telegram opens a chat
@@ -165,7 +127,7 @@ class Handling:
             await self._code(event, typed.values["code"])
             return
         if not bot.access.allows(event.person, event.place, what):
-            self._refused(event, what)
+            bot.access.refuse(event.person, event.place, what)
         if bot.access.needs_code(event.person, what):
             self._waiting[event.person.id] = event
             words = "This needs a code: send `/code` and the six digits."
@@ -199,7 +161,7 @@ class Handling:
         )
         if command == "get":
             session = await bot.client.session(values["session"])
-            await self.send_file(event, str(session["id"]), values["path"])
+            await bot.filing.send(event, str(session["id"]), values["path"])
             return
         for name_ in ("wait", "follow"):
             if name_ in values:
@@ -371,62 +333,6 @@ class Handling:
         else:
             here = self.bot.conversations.get(waiting.place)
             await self.command(waiting, here, waiting.text.strip())
-
-    # -- files that come back
-
-    async def after_turn(self, here: Conversation, end: Block) -> None:
-        """Send by rule, or offer, what the agent named or touched since it was last looked at."""
-        fact = f"offered/{here.id}/{here.place.chat}/{here.place.thread}"
-        known = dict(self.bot.store.fact(fact) or {})
-        fresh = []
-        for file in await here.client.offered(here.id):
-            if known.get(file["path"]) != file["mtime"]:
-                fresh.append(file)
-                known[file["path"]] = file["mtime"]
-        if not fresh:
-            return
-        self.bot.store.put_fact(fact, dict(list(known.items())[-500:]))
-        buttons = []
-        for file in [f for f in fresh if f["offer"] != "auto"][:OFFERS]:
-            made = token("get", here.id, file["path"], str(file["mtime"]))
-            what = {"what": "get", "session": here.id, "path": file["path"]}
-            self.bot.store.put_token(made, what)
-            buttons.append((made, f"⬇ {one_line(file['name'], 40)} ({size(file['size'])})"))
-        key = f"files/{here.id}/{end['id']}"
-        if buttons:
-            self.bot.say(here.place, key, "Files of this turn:", buttons=tuple(buttons))
-        for number, file in enumerate(f for f in fresh if f["offer"] == "auto"):
-            await self._send(here.place, f"{key}/{number}", here.id, str(file["path"]))
-
-    async def send_file(self, event: TextIn | ActionIn, session: str, path: str) -> None:
-        if not self.bot.access.allows(event.person, event.place, "get"):
-            self._refused(event, "get")
-        self.bot.access.note(event.person, event.place, "get", "done", path=path, session=session)
-        await self._send(event.place, event.id, session, path)
-
-    async def _send(self, place: Any, key: str, session: str, path: str) -> None:
-        """From the machine to the chat, if it fits."""
-        limits = self.bot.adapter.limits(place)
-        most = min(limits.file_up, self.bot.settings.max_size)
-        label = path.rpartition("/")[2] or "file"
-        target: Path = self.bot.file(f"{token(key)}-{label}")
-        with contextlib.suppress(FileNotFoundError):
-            target.unlink()
-
-        def write(data: bytes, whole: int) -> None:
-            if whole > most:
-                raise CodecastError(
-                    "too_large", f"{label} has {size(whole)}; {size(most)} can be sent here.",
-                    "Fetch it in JupyterLab, or in a terminal.",
-                )  # fmt: skip
-            with target.open("ab") as file:
-                file.write(data)
-
-        await self.bot.client.download(session, path, write)
-        if target.stat().st_size == 0:
-            self.bot.say(place, key, f"{md.code(label)} is empty.")
-            return
-        self.bot.say(place, key, md.code(path), files=((label, str(target)),))
 
 
 def prompt_id(place: Any, message: str) -> str:
