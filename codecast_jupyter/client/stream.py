@@ -222,13 +222,19 @@ class Stream:
             connect_timeout=CONNECT,
             request_timeout=CONNECT,
         )
-        try:
-            return await websocket_connect(
+        connecting = asyncio.ensure_future(
+            websocket_connect(
                 request,
                 on_message_callback=heard,
                 ping_interval=PING_EVERY,
                 max_message_size=LARGEST,
             )
+        )
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_too_late)
+            raise
         except HTTPClientError as error:
             if error.code in (401, 403, 404):
                 raise refused(connection, error.code) from error
@@ -300,6 +306,12 @@ class Stream:
 def _ignored(sent: asyncio.Future[None]) -> None:
     if not sent.cancelled():
         sent.exception()
+
+
+def _too_late(made: asyncio.Future[WebSocketClientConnection]) -> None:
+    """Nobody waits for this socket any more."""
+    if not made.cancelled() and made.exception() is None:
+        made.result().close()
 
 
 def _bridges(event: Event, wanted: int) -> bool:

@@ -173,3 +173,31 @@ async def test_a_very_large_event_arrives(client: AsyncClient, hub: FakeHub) -> 
             assert found["content"]["text"] == text
             break
     assert json.dumps(found["seq"])
+
+
+async def test_a_socket_that_opens_after_the_client_was_closed_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, closed = asyncio.Event(), asyncio.Event()
+    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def connect(*given: Any, **more: Any) -> asyncio.Future[Any]:
+        asked.set()
+        return opened
+
+    class Socket:
+        def close(self) -> None:
+            closed.set()
+
+    monkeypatch.setattr(stream, "websocket_connect", connect)
+
+    async def where() -> Connection:
+        return Connection("http://127.0.0.1:9", "")
+
+    made = stream.Stream(where, {}, lambda error: None)
+    made.watch()
+    await made.begin()
+    await within(20, asked.wait())
+    await made.close()
+    opened.set_result(Socket())
+    await within(20, closed.wait())
