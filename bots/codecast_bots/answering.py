@@ -15,12 +15,12 @@ from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands import choices
 from codecast_jupyter.commands.render import markdown as md
 from codecast_jupyter.commands.words import one_line, who
+from codecast_jupyter.waiting import within
 
 from .conversation import Conversation
 from .platforms.contract import ActionIn, Place, TextIn
 from .requests import Action
 from .view import Block
-from .waiting import within
 
 if TYPE_CHECKING:
     from .bot import Bot

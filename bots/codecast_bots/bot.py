@@ -19,6 +19,7 @@ from typing import Any
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.client import AsyncClient
 from codecast_jupyter.commands.render import markdown as md
+from codecast_jupyter.waiting import within
 
 from . import commands, completing
 from .access import Access
@@ -47,7 +48,6 @@ from .replies import MOST_PARTS, Reply
 from .settings import Settings
 from .splitting import split
 from .store import Store
-from .waiting import within
 
 log = logging.getLogger(__name__)
 Json = Mapping[str, Any]

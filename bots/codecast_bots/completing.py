@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codecast_jupyter.commands import completion
+from codecast_jupyter.waiting import within
 
 from . import commands
 from .platforms.contract import Complete, MenuCommand, Person, Place
-from .waiting import within
 
 if TYPE_CHECKING:
     from .bot import Bot

@@ -16,6 +16,7 @@ from typing import Any
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.client import AsyncClient
 from codecast_jupyter.commands.words import name
+from codecast_jupyter.waiting import within
 
 from .outbox import Outbox
 from .platforms.contract import Adapter, Place
@@ -23,7 +24,6 @@ from .rendering import Style, render
 from .requests import Action, Picks, actions
 from .store import Store
 from .view import Block, View
-from .waiting import within
 
 log = logging.getLogger(__name__)
 Json = Mapping[str, Any]

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from codecast_jupyter.waiting import within
+
 from .pacing import CREATE, FINISH, LIVE, REPLY, Pace, Paces
 from .platforms.contract import (
     Adapter,
@@ -33,7 +35,6 @@ from .platforms.contract import (
 from .rendering import Desired
 from .replies import Reply
 from .store import Sent, Store
-from .waiting import within
 
 log = logging.getLogger(__name__)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between tries while a platform is away

@@ -8,8 +8,9 @@ from typing import Any
 
 import discord
 
+from codecast_jupyter.waiting import within
+
 from ..settings import PlatformSettings
-from ..waiting import within
 from .contract import BadCredentials, Check, MissingPermission, PlatformError
 from .discord_gateway import PORTAL, Gateway
 from .discord_objects import FORUMS

@@ -17,7 +17,8 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from ..waiting import within
+from codecast_jupyter.waiting import within
+
 from .contract import (
     BadCredentials,
     FileOut,

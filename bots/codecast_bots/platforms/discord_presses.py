@@ -13,7 +13,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..waiting import within
+from codecast_jupyter.waiting import within
+
 from .contract import (
     ANSWER_WITHIN,
     ActionIn,

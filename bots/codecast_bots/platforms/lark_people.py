@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 
-from ..waiting import within
+from codecast_jupyter.waiting import within
+
 from .contract import MissingPermission, Person, PlatformError
 from .lark_http import Http
 
