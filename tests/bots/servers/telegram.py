@@ -13,6 +13,7 @@ Runs on a thread of its own. What a person would see is `visible`; what a person
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections import defaultdict, deque
@@ -36,6 +37,9 @@ COUNTED = {"sendMessage", "editMessageText", "editMessageCaption", "sendDocument
 __all__ = ["BOT", "TOKEN", "TelegramServer", "problem_of"]
 
 
+FIRST_IDS = itertools.count(0, 100_000)  # a message's id is never that of another message
+
+
 class TelegramServer:
     """`speed`: how many times faster its rates are than the real ones'."""
 
@@ -57,8 +61,9 @@ class TelegramServer:
         self.keep_calls = True
         self.deaf = False  # polls are heard and never answered
         self.directory = Path()  # for whoever plays with it
-        self._private_id = 0
-        self._group_ids: dict[int, int] = defaultdict(int)
+        first = next(FIRST_IDS)
+        self._private_id = first
+        self._group_ids: dict[int, int] = defaultdict(lambda: first)
         self._updates: deque[Json] = deque()
         self._update_id = 1000
         self._poller: object | None = None
