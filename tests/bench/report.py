@@ -55,7 +55,8 @@ def _opening(run: dict[str, Any]) -> list[str]:
 
 def _busy(run: dict[str, Any]) -> list[str]:
     """Word of neighbours: every step of the way waits for them, and ours has more steps."""
-    if float(run["load"]) < int(run["computer"].get("cores", "1")) / 2:
+    # installing what it needs has just left some
+    if float(run["load"]) < int(run["computer"].get("cores", "1")) * 0.75:
         return []
     return [
         "**The computer was busy with other work.** Each process on a way waits for its turn then,"
