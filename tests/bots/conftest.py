@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from tests.fixtures.sshd import Client, Sshd
 from tests.fixtures.world import World, configuration, opened
 
 OWNER = 4711
+FIRST_IDS = itertools.count(0, 100_000)
 __all__ = ["model_server"]
 
 
@@ -72,7 +74,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -
 
 @pytest.fixture(scope="module")
 def telegram() -> Iterator[TelegramServer]:
-    server = TelegramServer()
+    """Its messages have ids that no other test's have: the hub behind the bots is the same."""
+    server = TelegramServer(first=next(FIRST_IDS))
     yield server
     server.stop()
 

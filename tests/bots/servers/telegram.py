@@ -13,7 +13,6 @@ Runs on a thread of its own. What a person would see is `visible`; what a person
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 import time
 from collections import defaultdict, deque
@@ -37,13 +36,11 @@ COUNTED = {"sendMessage", "editMessageText", "editMessageCaption", "sendDocument
 __all__ = ["BOT", "TOKEN", "TelegramServer", "problem_of"]
 
 
-FIRST_IDS = itertools.count(0, 100_000)  # a message's id is never that of another message
-
-
 class TelegramServer:
-    """`speed`: how many times faster its rates are than the real ones'."""
+    """`speed`: how many times faster its rates are than the real ones'. `first`: as many messages
+    were in its chats before."""
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, first: int = 0) -> None:
         self.speed = speed
         self.chats: dict[int, Json] = {}
         self.messages: dict[int, dict[int, Json]] = defaultdict(dict)
@@ -61,7 +58,6 @@ class TelegramServer:
         self.keep_calls = True
         self.deaf = False  # polls are heard and never answered
         self.directory = Path()  # for whoever plays with it
-        first = next(FIRST_IDS)
         self._private_id = first
         self._group_ids: dict[int, int] = defaultdict(lambda: first)
         self._updates: deque[Json] = deque()
