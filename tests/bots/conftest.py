@@ -20,7 +20,7 @@ from tests.fixtures.sshd import Client, Sshd
 from tests.fixtures.world import World, configuration, opened
 
 OWNER = 4711
-FIRST_IDS = itertools.count(0, 100_000)
+FIRST_IDS = itertools.count(100_000, 100_000)
 __all__ = ["model_server"]
 
 
