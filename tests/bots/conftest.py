@@ -91,6 +91,7 @@ def bots(tmp_path: Path, world: World, telegram: TelegramServer) -> Iterator[Bot
     runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}  # where a token's lease is: no other run's
     environment = {**world.server.environment, **runtime, "CODECAST_TELEGRAM_TOKEN": TOKEN}
     running = Bots(tmp_path, environment, settings)
+    telegram.commands = []  # of bots before
     running.start()
     try:
         until(lambda: telegram.commands, "the bot has told its commands")
