@@ -15,7 +15,7 @@ from tests.fixtures.machines import FakeMachine
 async def test_f1_the_first_prompt_is_stored_before_anything_is_sent(hub, machine):
     gate = machine.gates["session/start"] = asyncio.Event()
     starting = asyncio.create_task(hub.sessions.start("gpu", "/w", prompt="say 3", actor=ANN))
-    await until(lambda: ("session/start", 1) and machine.calls)
+    await until(lambda: "session/start" in dict(machine.calls))
     session = (await hub.sessions.list())[0]
     assert (session["delivery"], session["state"]["status"]) == ("stored", "starting")
     prompts = await hub.sessions.prompts(session["id"])
