@@ -107,12 +107,12 @@ async def until_done(
         # that it once waited may be the past, which is read from its beginning
         here = turn is None and (kind == "budget_reached" or ours)
         if over is not None and here and await _held(context, session, prompt):
-            problem.update(paused(over))
+            problem.update(_paused(over))
             return
         if kind == "turn_started" and prompt in event.get("prompts", []):
             turn = event.get("turn")
         elif kind == "budget_reached" and turn is not None:
-            problem.update(paused(event))
+            problem.update(_paused(event))
         elif kind == "turn_ended" and turn is not None and event.get("turn") == turn:
             problem.update(event.get("error") or {})
         elif kind == "session_state" and event.get("state") == "failed":
@@ -135,7 +135,7 @@ async def _held(context: Context, session: str, prompt: str) -> bool:
     return sent.get(prompt) in WAITING
 
 
-def paused(over: Json) -> Json:
+def _paused(over: Json) -> Json:
     """The error of a prompt that waits for a larger budget; `over` is the limit reached."""
     return {
         "code": "conflict",

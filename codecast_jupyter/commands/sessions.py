@@ -17,7 +17,7 @@ from .words import name, one_line
 
 Json = Mapping[str, Any]
 FAMILY = "Sessions"
-ENDED = ("stopped", "failed")
+ENDED = ("stopped", "failed")  # statuses that lists leave out
 ANSWER_WITHIN = 3.0  # seconds in which a CLI says whether it takes a setting
 TAIL = 200  # events shown before the live ones
 NO_SKILLS = flag("no-skills", "leave your instructions and skills out of the project")

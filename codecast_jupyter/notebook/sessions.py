@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from codecast_jupyter.client.types import Hit
 from codecast_jupyter.client.types import Session as SessionData
 from codecast_jupyter.commands.context import Context, on_machine, waiting
-from codecast_jupyter.commands.sessions import find, place
+from codecast_jupyter.commands.sessions import ENDED, find, place
 from codecast_jupyter.commands.words import age
 
 from . import connection
@@ -88,11 +88,10 @@ def sessions(
     >>> cc.sessions(status="waiting")
     """
     found = connection.client().sessions(machine, status, all=True)
-    ended = ("stopped", "failed")
     return table(
         Session(data)
         for data in found
-        if all or (data.get("state") or {}).get("status") not in ended
+        if all or (data.get("state") or {}).get("status") not in ENDED
     )
 
 

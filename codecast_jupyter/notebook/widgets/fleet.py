@@ -10,6 +10,7 @@ import traitlets
 
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands.render.markdown import esc
+from codecast_jupyter.commands.sessions import ENDED
 from codecast_jupyter.commands.words import dollars, plural
 
 from .. import connection, surroundings
@@ -17,8 +18,6 @@ from ..run import Run
 from ..session import Session
 from ..sessions import session, table
 from .base import Shown, page_code
-
-ENDED = ("stopped", "failed")
 
 
 class FleetWidget(Shown):
