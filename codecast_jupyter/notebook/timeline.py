@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WORKED, FAILED, WAITED, SPENT, TOKENS = "#2a78c2", "#c8372d", "#f0a30a", "#2f9e5b", "#8a8f98"
 NOTHING: Mapping[str, str] = {}
-ENDED = ("exited", "stopped", "failed")  # states of a session in which nothing goes on
+QUIET = ("exited", "stopped", "failed")  # states of a session in which nothing goes on
 # the unit of the axis, and from how many seconds on it is taken
 UNITS = ((3600.0, "hours", 10800.0), (60.0, "minutes", 300.0), (1.0, "seconds", 0.0))
 SMALL = 8  # points
@@ -39,6 +39,29 @@ class Lane(NamedTuple):
     spans: Sequence[Span]
     cost: Sequence[tuple[float, float]]
     tokens: Sequence[tuple[float, float]]
+
+
+class Scale(NamedTuple):
+    """The axis of time: from `zero` to `end`, in a `name`d unit of so many seconds."""
+
+    zero: float
+    end: float
+    unit: float
+    name: str
+
+    @classmethod
+    def of(cls, lanes: Sequence[Lane]) -> Scale:
+        zero = min((span.begin for one in lanes for span in one.spans), default=0.0)
+        end = max((span.end for one in lanes for span in one.spans), default=zero)
+        unit, name = next((unit, name) for unit, name, least in UNITS if end - zero >= least)
+        return cls(zero, end, unit, name)
+
+    def at(self, when: float) -> float:
+        return (when - self.zero) / self.unit
+
+    def length(self, seconds: float) -> float:
+        """Of a bar, which is seen however short it was."""
+        return max(seconds, 0.002 * (self.end - self.zero)) / self.unit
 
 
 class Picture:
@@ -92,7 +115,7 @@ def lane(label: str, events: Iterable[Mapping[str, Any]], now: float | None = No
             spans.append(Span(asked.pop(event["request"]), last, "waited"))
         elif kind == "usage_update" and event.get("cost_usd") is not None:
             cost.append((last, float(event["cost_usd"])))
-        elif kind == "session_state" and event.get("state") in ENDED:
+        elif kind == "session_state" and event.get("state") in QUIET:
             now = None
     last = last if now is None else max(last, now)
     if began is not None:
@@ -125,25 +148,23 @@ def _draw(figure: Figure, lanes: Sequence[Lane]) -> None:
         (TOKENS, "output tokens", [one.tokens for one in lanes if any(n for _, n in one.tokens)]),
     ]
     sums = [known for known in sums if known[2]]
-    zero = min((span.begin for one in lanes for span in one.spans), default=0.0)
-    end = max((span.end for one in lanes for span in one.spans), default=zero)
-    unit, name = next((unit, name) for unit, name, least in UNITS if end - zero >= least)
+    scale = Scale.of(lanes)
     if sums:
         heights = [0.27 * max(len(lanes), 2) + 0.2, 1.2]
         top, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
         for number, (colour, label, amounts) in enumerate(sums):
             axes = below.twinx() if number else below
-            _grow(axes, amounts, (zero, end, unit), colour, label)
+            _grow(axes, amounts, scale, colour, label)
     else:
         top = below = figure.subplots()
-    _lanes(top, lanes, zero, unit)
-    below.set_xlabel(name, fontsize=SMALL)
+    _lanes(top, lanes, scale)
+    below.set_xlabel(scale.name, fontsize=SMALL)
     for axes in figure.axes:
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
 
 
-def _lanes(axes: Any, lanes: Sequence[Lane], zero: float, unit: float) -> None:
+def _lanes(axes: Any, lanes: Sequence[Lane], scale: Scale) -> None:
     from matplotlib.patches import Patch
 
     colours = {"worked": WORKED, "failed": FAILED, "waited": WAITED}
@@ -152,14 +173,10 @@ def _lanes(axes: Any, lanes: Sequence[Lane], zero: float, unit: float) -> None:
         "waited": "waited for somebody",
         "failed": "failed or interrupted",
     }
-    least = 0.002 * max((span.end - zero for one in lanes for span in one.spans), default=0.0)
     for number, one in enumerate(lanes):
         for kind, colour in colours.items():  # what waited lies over what worked
             spans = [span for span in one.spans if span.kind == kind]
-            bars = [
-                ((span.begin - zero) / unit, max(span.end - span.begin, least) / unit)
-                for span in spans
-            ]
+            bars = [(scale.at(span.begin), scale.length(span.end - span.begin)) for span in spans]
             axes.broken_barh(bars, (number - 0.36, 0.72), color=colour, linewidth=0)
     axes.set_yticks(range(len(lanes)), [one.label for one in lanes], fontsize=SMALL)
     axes.set_ylim(len(lanes) - 0.4, -0.6)
@@ -180,21 +197,17 @@ def _lanes(axes: Any, lanes: Sequence[Lane], zero: float, unit: float) -> None:
         )
 
 
-def _grow(
-    axes: Any, lanes: Sequence[Any], span: tuple[float, float, float], colour: str, label: str
-) -> None:
-    """The sum over all sessions, each of which tells its own total. `span` is the picture's begin
-    and end, and its unit, all in seconds.
-    """
-    (zero, end, unit), now = span, dict[int, float]()
+def _grow(axes: Any, lanes: Sequence[Any], scale: Scale, colour: str, label: str) -> None:
+    """The sum over all sessions, each of which tells its own total."""
+    now: dict[int, float] = {}
     x, y = [0.0], [0.0]
     for when, number, amount in sorted(
         (when, number, amount) for number, one in enumerate(lanes) for when, amount in one
     ):
         now[number] = amount
-        x.append((when - zero) / unit)
+        x.append(scale.at(when))
         y.append(sum(now.values()))
-    x.append((end - zero) / unit)
+    x.append(scale.at(scale.end))
     y.append(y[-1])
     style = "--" if colour == TOKENS else "-"  # both are seen where one lies on the other
     axes.step(x, y, where="post", color=colour, linewidth=1.6, linestyle=style)
