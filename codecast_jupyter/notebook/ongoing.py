@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent import futures
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ class View:
         """It has ended."""
 
 
-class Ongoing:
+class Ongoing(ABC):
     """Waited for with `wait()` or `await`. Who interrupts the waiting interrupts the work."""
 
     def __init__(self) -> None:
@@ -38,20 +39,20 @@ class Ongoing:
 
     # -- for subclasses
 
+    @abstractmethod
     def _ended(self) -> Self:
         """Raises what ended it badly."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _interrupted(self) -> Interrupted:
         """Interrupt it, from the thread of the cell, and say what became of it."""
-        raise NotImplementedError
 
-    async def _interrupt(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _interrupt(self) -> None: ...
 
+    @abstractmethod
     def _view(self) -> View:
         """The best there is here."""
-        raise NotImplementedError
 
     # -- waiting
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import uuid
+from abc import ABCMeta, abstractmethod
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from pathlib import Path
@@ -35,7 +36,11 @@ def _joined(*files: str) -> str:
     return "\n".join((STATIC / file).read_text("utf-8") for file in files)
 
 
-class Shown(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
+class _Abstract(ABCMeta, traitlets.MetaHasTraits):
+    """Widgets have a metaclass of their own."""
+
+
+class Shown(anywidget.AnyWidget, metaclass=_Abstract):  # type: ignore[misc, unused-ignore]
     """`snapshot` is Markdown: what a saved notebook shows, in an output of its own that the
     living widget hides. `frames` are those of the API's WebSocket.
     """
@@ -59,13 +64,17 @@ class Shown(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
 
     # -- for subclasses
 
+    @abstractmethod
     def describe(self) -> str:
         """The snapshot's Markdown now; empty where nothing has changed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def known(self) -> list[dict[str, Any]]:
         """Frames for a page that comes now."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def owns(self, session: str) -> bool:
+        """Whether it shows this session."""
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> None:
         self._tasks.append(connection.submit(work))
@@ -100,10 +109,6 @@ class Shown(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
         except CodecastError as error:
             answer["error"] = error.to_json()
         self.send(answer)
-
-    def owns(self, session: str) -> bool:
-        """Whether it shows this session."""
-        raise NotImplementedError
 
     async def _keep(self) -> None:
         """Frames often, snapshots seldom."""
