@@ -176,8 +176,8 @@ class Session:
         """
         awaited = surroundings.awaits()
         id = id or str(uuid.uuid4())
+        after = int(self.refresh().data.get("last_seq") or 0)
         self._within_budget()
-        after = int(self.data.get("last_seq") or 0)
         try:
             self._send(prompt, attach, id=id)
         except KeyboardInterrupt:  # it may have arrived
@@ -189,7 +189,7 @@ class Session:
 
     def _within_budget(self) -> None:
         """What is sent to a paused session waits, and nobody can tell how long."""
-        over = self.state.get("over_budget")
+        over = self.data["state"].get("over_budget")
         if over:
             raise CodecastError(
                 "conflict",
