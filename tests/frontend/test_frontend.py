@@ -1,4 +1,4 @@
-"""The front end's own tests, and what it takes from Python."""
+"""What the front end takes from Python. Its own tests, by vitest, run beside these: check.py."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ import pytest
 from tests.bench.browser import bundle
 
 LABEXTENSION = Path(__file__).parents[2] / "labextension"
-
-
-def test_vitest_passes() -> None:
-    done = subprocess.run(
-        ["node_modules/.bin/vitest", "run"], cwd=LABEXTENSION, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_typescript_types_are_those_of_the_vocabulary() -> None:

@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from tests.tools import other_kernel
 
 from .conftest import ROOT, Machines
 from .test_magics import Kernel
 
-CACHE = ROOT / ".cache"
 FORBIDDEN = ("jupyter_server", "jupyterlab", "asyncssh", "rich", "ruamel", "sqlite_utils", "pandas")
-
-
-def wanted() -> list[str]:
-    """What docs/notebook.md tells a person to install."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    found: list[str] = project["optional-dependencies"]["kernel"]
-    return found
-
-
-def oldest_other() -> str:
-    """The oldest Python that the package may run on and this is not; else this one."""
-    found: dict[tuple[int, ...], str] = {}
-    names = [f"python3.{minor}" for minor in range(10, 20)]
-    paths = [*filter(None, map(shutil.which, names))]
-    paths += [str(path) for path in Path.home().glob(".pyenv/versions/3.*/bin/python3")]
-    for path in paths:
-        code = "import sys, ensurepip; print('%d.%d' % sys.version_info[:2])"
-        done = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
-        version = tuple(map(int, done.stdout.strip().split("."))) if done.returncode == 0 else ()
-        if version >= (3, 10) and version != sys.version_info[:2]:
-            found.setdefault(version, path)
-    return found[min(found)] if found else sys.executable
 
 
 @pytest.fixture(scope="module")
 def other() -> Path:
-    """Its interpreter. Made once, as it is fetched from PyPI."""
-    python, packages = oldest_other(), wanted()
-    key = hashlib.sha256(json.dumps([python, packages]).encode()).hexdigest()[:12]
-    home = CACHE / f"kernel-{key}"
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / "kernel.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "ready").exists():
-            shutil.rmtree(home, ignore_errors=True)
-            subprocess.run([python, "-m", "venv", str(home)], check=True)
-            pip = [home / "bin" / "python", "-m", "pip", "install", "-q", "--retries", "10"]
-            subprocess.run([*pip, "--disable-pip-version-check", *packages], check=True)
-            # as `pip install --no-deps codecast-jupyter` would: our packages, and no others
-            ours = home / "ours"
-            ours.mkdir()
-            for folder in ("codecast_jupyter", "remote_agent/codecast_agent"):
-                (ours / Path(folder).name).symlink_to(ROOT / folder)
-            [site] = home.glob("lib/python*/site-packages")
-            (site / "ours.pth").write_text(f"{ours}\n")
-            (home / "ready").touch()
-    return home / "bin" / "python"
+    """Its interpreter."""
+    return other_kernel.made()
 
 
 @pytest.fixture(scope="module")
@@ -138,4 +88,4 @@ def test_without_widgets_the_answer_grows_as_markdown(kernel: Kernel, machines: 
 def test_documentation_names_what_is_tested() -> None:
     text = (ROOT / "docs" / "notebook.md").read_text()
     [line] = re.findall(r"^pip install (\"anywidget.*)$", text, re.MULTILINE)
-    assert re.findall(r'"([^"]+)"', line) == wanted()
+    assert re.findall(r'"([^"]+)"', line) == other_kernel.wanted()

@@ -1,53 +1,134 @@
 """Run every check, tell what failed and where the time went: `check.py lint` or `check.py test`.
 
 All steps run even after one has failed, so that one run tells everything; what failed is told
-once more at the very end, where it is read.
+once more at the very end, where it is read. Most tests wait (for a machine, a page, a CLI), so
+what only computes runs beside them, with less right to the processor than they have; it is
+told in order when the tests have ended, as their own words go to the terminal at once.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import NamedTuple
 
 from prepare import LABEXTENSION, PYTHON, ROOT, environment
 
-Step = tuple[str, list[str], Path]
 
-LINT: list[Step] = [
-    ("ruff", [str(PYTHON), "-m", "ruff", "check", "."], ROOT),
-    ("ruff format", [str(PYTHON), "-m", "ruff", "format", "--check", "."], ROOT),
-    ("mypy --strict", [str(PYTHON), "-m", "mypy"], ROOT),
-    ("tsc", ["node_modules/.bin/tsc", "--noEmit"], LABEXTENSION),
-    ("eslint", ["node_modules/.bin/eslint", ".", "--max-warnings", "0"], LABEXTENSION),
-    ("prettier", ["node_modules/.bin/prettier", "--check", "."], LABEXTENSION),
+class Step(NamedTuple):
+    name: str
+    command: list[str]
+    folder: Path = ROOT
+
+
+class Result(NamedTuple):
+    name: str
+    code: int
+    seconds: float
+    words: str = ""  # what it said, where that did not go to the terminal
+
+
+LINT = [
+    Step("ruff", [str(PYTHON), "-m", "ruff", "check", "."]),
+    Step("ruff format", [str(PYTHON), "-m", "ruff", "format", "--check", "."]),
+    Step("mypy --strict", [str(PYTHON), "-m", "mypy"]),
+    Step("tsc", ["node_modules/.bin/tsc", "--noEmit"], LABEXTENSION),
+    Step("eslint", ["node_modules/.bin/eslint", ".", "--max-warnings", "0"], LABEXTENSION),
+    Step("prettier", ["node_modules/.bin/prettier", "--check", "."], LABEXTENSION),
 ]
+# one worker: the other processor is for the tests
+QUIETLY = ["--maxWorkers=1", "--reporter=dot", "--silent=passed-only"]
+VITEST = Step("vitest", ["node_modules/.bin/vitest", "run", *QUIETLY], LABEXTENSION)
+# what its test would make itself, and wait for
+KERNEL = Step("other kernel", [str(PYTHON), "-m", "tests.tools.other_kernel"])
 REPORT = ROOT / ".pytest_cache" / "report.xml"
 PYTEST = [str(PYTHON), "-m", "pytest", "--durations=25", f"--junitxml={REPORT}"]
-TEST: list[Step] = [*LINT, ("pytest", PYTEST, ROOT)]
 LAST_LINES = 30
 
 
 def main(what: str, extra: list[str]) -> int:
-    steps = LINT if what == "lint" else TEST
-    results: list[tuple[str, int, float]] = []
-    REPORT.unlink(missing_ok=True)
-    for name, command, folder in steps:
-        print(f"==> {name}", flush=True)
-        begin = time.monotonic()
-        arguments = [*command, *extra] if name == "pytest" else command
-        done = subprocess.run(arguments, cwd=folder, env=environment(), check=False)
-        results.append((name, done.returncode, time.monotonic() - begin))
+    results, told = ([run(step) for step in LINT], []) if what == "lint" else everything(extra)
     print("\nWhere the time went")
-    for name, code, seconds in results:
-        print(f"  {name:16} {seconds:7.1f} s  {'ok' if code == 0 else f'FAILED ({code})'}")
-    if what == "test" and results[-1][1]:
-        print("\nWhat failed")
-        for line in failures(REPORT) or ["  no test: pytest itself, see its last words above"]:
-            print(line)
-    return 1 if any(code for _, code, _ in results) else 0
+    for result in results:
+        ending = f"FAILED ({result.code})" if result.code else "ok"
+        print(f"  {result.name:16} {result.seconds:7.1f} s  {ending}")
+    if told:
+        print("\nWhat failed", *told, sep="\n")
+    return 1 if any(result.code for result in results) else 0
+
+
+def everything(extra: list[str]) -> tuple[list[Result], list[str]]:
+    """pytest and all that runs beside it: the results, and what is told of those that failed."""
+    REPORT.unlink(missing_ok=True)
+    beside = Beside([KERNEL, *LINT, VITEST])
+    beside.start()
+    try:
+        tests = run(Step("pytest", [*PYTEST, *extra]))
+        if beside.is_alive():
+            print("\nThe tests have ended, what runs beside them not yet", flush=True)
+        beside.join()
+    finally:
+        beside.end()
+    print("\nBeside the tests")
+    told: list[str] = []
+    for result in beside.results:
+        print(f"==> {result.name}\n{result.words}", end="", flush=True)
+        if result.code:
+            told += [f"  {result.name}", *last_lines(result.words)]
+    if tests.code:
+        told += failures(REPORT) or ["  no test: pytest itself, see its last words above"]
+    return [*beside.results, tests], told
+
+
+def run(step: Step) -> Result:
+    """Its output to the terminal."""
+    print(f"==> {step.name}", flush=True)
+    begin = time.monotonic()
+    done = subprocess.run(step.command, cwd=step.folder, env=environment(), check=False)
+    return Result(step.name, done.returncode, time.monotonic() - begin)
+
+
+class Beside(threading.Thread):
+    """Steps one after the other, each with its output kept."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        super().__init__(daemon=True)
+        self.results: list[Result] = []
+        self._steps = steps
+        self._lock = threading.Lock()  # around what follows
+        self._process: subprocess.Popen[str] | None = None
+        self._over = False
+
+    def run(self) -> None:
+        for step in self._steps:
+            begin = time.monotonic()
+            with self._lock:
+                if self._over:
+                    return
+                self._process = subprocess.Popen(
+                    ["nice", "-n", "10", *step.command],
+                    cwd=step.folder,
+                    env={**environment(), "NO_COLOR": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    encoding="utf-8",
+                    errors="replace",
+                )
+            words, _ = self._process.communicate()
+            code = self._process.returncode
+            self.results.append(Result(step.name, code, time.monotonic() - begin, words))
+
+    def end(self) -> None:
+        """Ctrl-C at the tests: nothing runs on without them."""
+        with self._lock:
+            self._over = True
+            if self._process is not None and self._process.poll() is None:
+                self._process.terminate()
 
 
 def failures(report: Path) -> list[str]:
@@ -59,9 +140,12 @@ def failures(report: Path) -> list[str]:
         for kind in ("failure", "error"):
             for found in case.findall(kind):
                 lines.append(f"  {kind}: {case.get('classname')}::{case.get('name')}")
-                told = (found.text or found.get("message") or "").splitlines()[-LAST_LINES:]
-                lines += [f"    {line}" for line in told]
+                lines += last_lines(found.text or found.get("message") or "")
     return lines
+
+
+def last_lines(words: str) -> list[str]:
+    return [f"    {line}" for line in words.splitlines()[-LAST_LINES:]]
 
 
 if __name__ == "__main__":
