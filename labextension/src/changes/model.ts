@@ -1,10 +1,8 @@
-import { IDisposable } from '@lumino/disposable';
-import { ISignal, Signal } from '@lumino/signaling';
-
 import { CodecastError } from '../connection/api';
 import { IChange, IChanges, IDifference } from '../connection/types';
-import { HubModel } from '../model/hub';
+import { Model } from '../model/base';
 import { IProblem } from '../model/events.gen';
+import { HubModel } from '../model/hub';
 
 interface IChangesApi {
   changes(session: string): Promise<IChanges>;
@@ -12,12 +10,13 @@ interface IChangesApi {
 }
 
 /** What changed in a session's directory, looked at again after each of its turns. */
-export class ChangesModel implements IDisposable {
+export class ChangesModel extends Model {
   constructor(
     readonly session: string,
     private _hub: HubModel,
     private _api: IChangesApi
   ) {
+    super();
     this._turns = this._turnsNow();
     _hub.changed.connect(this._onHub, this);
     void this.refresh();
@@ -31,22 +30,6 @@ export class ChangesModel implements IDisposable {
   difference: IDifference | null = null;
   diffProblem: IProblem | null = null;
 
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this._hub.changed.disconnect(this._onHub, this);
-      Signal.clearData(this);
-    }
-  }
-
   /** Ask again; what is shown stays until the answer. */
   async refresh(): Promise<void> {
     const number = ++this._number;
@@ -59,7 +42,7 @@ export class ChangesModel implements IDisposable {
     } catch (error) {
       problem = CodecastError.problem(error);
     }
-    if (number !== this._number || this._isDisposed) {
+    if (number !== this._number || this.isDisposed) {
       return;
     }
     this.isLooking = false;
@@ -90,7 +73,7 @@ export class ChangesModel implements IDisposable {
     } catch (error) {
       problem = CodecastError.problem(error);
     }
-    if (this.chosen === file.path && !this._isDisposed) {
+    if (this.chosen === file.path && !this.isDisposed) {
       this.difference = difference;
       this.diffProblem = problem;
       this._changed.emit();
@@ -112,8 +95,6 @@ export class ChangesModel implements IDisposable {
 
   private _turns: string;
   private _number = 0;
-  private _changed = new Signal<this, void>(this);
-  private _isDisposed = false;
 }
 
 /** The part of a diff that shows lines, without git's head. */

@@ -1,6 +1,4 @@
-import { IDisposable } from '@lumino/disposable';
-import { ISignal, Signal } from '@lumino/signaling';
-
+import { Model } from '../model/base';
 import { EventStream } from './stream';
 
 const EVERY = 3000; // milliseconds between two questions whether the server answers
@@ -13,11 +11,12 @@ const PATIENCE = 5000; // until it has answered: behind a cut wire nothing ever 
 export type Loss = 'nothing' | 'socket' | 'server' | 'network';
 
 /** Tells the losses apart, and has the socket come back as soon as there is reason to hope. */
-export class Losses implements IDisposable {
+export class Losses extends Model<Loss> {
   constructor(
     private _stream: EventStream,
     private _server: { health(): Promise<unknown> }
   ) {
+    super();
     _stream.connectionChanged.connect(this._onConnection, this);
     window.addEventListener('online', this._onDoubt);
     window.addEventListener('offline', this._onDoubt);
@@ -28,23 +27,11 @@ export class Losses implements IDisposable {
     return this._loss;
   }
 
-  get changed(): ISignal<this, Loss> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      window.clearTimeout(this._timer);
-      window.removeEventListener('online', this._onDoubt);
-      window.removeEventListener('offline', this._onDoubt);
-      document.removeEventListener('visibilitychange', this._onDoubt);
-      Signal.clearData(this);
-    }
+  protected override release(): void {
+    window.clearTimeout(this._timer);
+    window.removeEventListener('online', this._onDoubt);
+    window.removeEventListener('offline', this._onDoubt);
+    document.removeEventListener('visibilitychange', this._onDoubt);
   }
 
   private _onConnection = (): void => {
@@ -73,7 +60,7 @@ export class Losses implements IDisposable {
   private async _look(): Promise<void> {
     const number = ++this._number;
     const answers = await this._answers();
-    if (this._isDisposed || this._stream.isConnected || number !== this._number) {
+    if (this.isDisposed || this._stream.isConnected || number !== this._number) {
       return;
     }
     this._set(answers ? 'socket' : navigator.onLine ? 'server' : 'network');
@@ -104,6 +91,4 @@ export class Losses implements IDisposable {
   private _loss: Loss = 'nothing';
   private _timer = 0;
   private _number = 0; // of the newest look
-  private _changed = new Signal<this, Loss>(this);
-  private _isDisposed = false;
 }

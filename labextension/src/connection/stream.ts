@@ -3,6 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { Disposable } from '../model/base';
 import { SessionEvent } from '../model/events.gen';
 import { ISubscribed, ServerFrame } from './types';
 
@@ -31,8 +32,9 @@ interface ISubscription {
  * The page's only socket. It comes back by itself after a loss, and every subscription goes on
  * after the last event that was seen, so that nothing is missed and nothing comes twice.
  */
-export class EventStream implements IDisposable {
+export class EventStream extends Disposable {
   constructor(private _settings: ServerConnection.ISettings) {
+    super();
     this._open();
   }
 
@@ -50,10 +52,6 @@ export class EventStream implements IDisposable {
     return this._socket?.readyState === 1;
   }
 
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
   /** When the next try to connect is made, milliseconds since 1970; 0 while connected. */
   get nextTry(): number {
     return this.isConnected ? 0 : this._nextTry;
@@ -62,7 +60,7 @@ export class EventStream implements IDisposable {
   /** Try now instead of later. */
   reconnect(): void {
     const { readyState } = this._socket ?? { readyState: 3 };
-    if (!this._isDisposed && readyState > 1) {
+    if (!this.isDisposed && readyState > 1) {
       window.clearTimeout(this._timer);
       this._wait = FIRST_WAIT;
       this._open();
@@ -103,15 +101,10 @@ export class EventStream implements IDisposable {
     });
   }
 
-  dispose(): void {
-    if (this._isDisposed) {
-      return;
-    }
-    this._isDisposed = true;
+  protected override release(): void {
     window.clearTimeout(this._timer);
     window.clearTimeout(this._due);
     this._socket?.close();
-    Signal.clearData(this);
   }
 
   private _open(): void {
@@ -142,7 +135,7 @@ export class EventStream implements IDisposable {
   }
 
   private _lost(socket: WebSocket): void {
-    if (socket !== this._socket || this._isDisposed) {
+    if (socket !== this._socket || this.isDisposed) {
       return; // it was given up before
     }
     this._socket = null;
@@ -222,7 +215,6 @@ export class EventStream implements IDisposable {
   private _subscriptions = new Map<string, ISubscription>();
   private _frame = new Signal<this, ServerFrame>(this);
   private _connectionChanged = new Signal<this, boolean>(this);
-  private _isDisposed = false;
   private _wait = FIRST_WAIT;
   private _timer = 0;
   private _due = 0;

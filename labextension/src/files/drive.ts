@@ -3,6 +3,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api, CodecastError } from '../connection/api';
 import { IFile, IFileEntry, ISession } from '../connection/types';
+import { Disposable } from '../model/base';
 
 /** The name before the colon of our paths: `Codecast:brave-otter/src/train.py`. */
 export const DRIVE = 'Codecast';
@@ -18,11 +19,13 @@ export interface ISessions {
  *
  * A file is saved only if it still is the one that was read last; else the server says so.
  */
-export class SessionDrive implements Contents.IDrive {
+export class SessionDrive extends Disposable implements Contents.IDrive {
   constructor(
     private _api: Api,
     private _hub: ISessions
-  ) {}
+  ) {
+    super();
+  }
 
   readonly name = DRIVE;
 
@@ -32,15 +35,6 @@ export class SessionDrive implements Contents.IDrive {
 
   get fileChanged(): ISignal<this, Contents.IChangedArgs> {
     return this._fileChanged;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    this._isDisposed = true;
-    Signal.clearData(this);
   }
 
   async get(localPath: string, options: Contents.IFetchOptions = {}): Promise<Contents.IModel> {
@@ -225,7 +219,6 @@ export class SessionDrive implements Contents.IDrive {
   private _seen = new Map<string, number>(); // when files were last written, by local path
   private _ids = new Map<string, string>(); // sessions by the names they were seen under
   private _fileChanged = new Signal<this, Contents.IChangedArgs>(this);
-  private _isDisposed = false;
 }
 
 function join(directory: string, name: string): string {

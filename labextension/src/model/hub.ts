@@ -1,8 +1,6 @@
-import { IDisposable } from '@lumino/disposable';
-import { ISignal, Signal } from '@lumino/signaling';
-
 import { EventStream } from '../connection/stream';
 import { IMachine, IPrompt, ISession, ServerFrame } from '../connection/types';
+import { Model } from './base';
 import { Status } from './state';
 
 /** What a person is told of a session: one that never began has failed. */
@@ -17,8 +15,9 @@ function stepOf({ state }: IPrompt): number {
 }
 
 /** What the server says of all machines, sessions and prompts, live. */
-export class HubModel implements IDisposable {
+export class HubModel extends Model {
   constructor(private _stream: EventStream) {
+    super();
     _stream.frame.connect(this._take, this);
     _stream.connectionChanged.connect(this._onConnection, this);
   }
@@ -34,14 +33,6 @@ export class HubModel implements IDisposable {
 
   get isConnected(): boolean {
     return this._stream.isConnected;
-  }
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
   }
 
   /** What a machine, or one that waits for a session to start, is busy with; '' when nothing. */
@@ -66,13 +57,6 @@ export class HubModel implements IDisposable {
       }
     }
     this._changed.emit();
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      Signal.clearData(this);
-    }
   }
 
   private _take(_: EventStream, frame: ServerFrame): void {
@@ -130,8 +114,6 @@ export class HubModel implements IDisposable {
     this._changed.emit();
   }
 
-  private _changed = new Signal<this, void>(this);
   private _doing = new Map<string, string>(); // by machine and session
   private _told = new Set<string>(); // since the socket was opened
-  private _isDisposed = false;
 }

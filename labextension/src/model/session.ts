@@ -3,6 +3,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { EventStream } from '../connection/stream';
 import { IEventPage, ISubscribed } from '../connection/types';
+import { Model } from './base';
 import { IProblem, SessionEvent } from './events.gen';
 import { apply, initial, ISessionState } from './state';
 import { Transcript } from './transcript';
@@ -20,14 +21,15 @@ export interface IHistory {
  * What a page knows of one session: its state, and the transcript of its newest events.
  *
  * It begins at the end. The server tells the state that all events make, so that this is whole
- * at once; older events come when somebody looks for them.
+ * at once; older events come when somebody looks for them. It tells of each batch of events.
  */
-export class SessionModel implements IDisposable {
+export class SessionModel extends Model {
   constructor(
     readonly id: string,
     stream: EventStream,
     private _history: IHistory
   ) {
+    super();
     this._subscription = stream.subscribe(id, this, FIRST);
   }
 
@@ -52,23 +54,14 @@ export class SessionModel implements IDisposable {
     return this._from;
   }
 
-  /** Emitted after each batch of events. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
   /** Emitted only when more than words has come: the state, or that all is loaded. */
   get stateChanged(): ISignal<this, void> {
     return this._stateChanged;
   }
 
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
   /** Bring a page of older events; many callers bring one. Sets `problem`, never throws. */
   loadOlder(): Promise<void> {
-    if (!this.hasOlder || this._isDisposed) {
+    if (!this.hasOlder || this.isDisposed) {
       return Promise.resolve();
     }
     this._loading ??= this._load().finally(() => {
@@ -85,14 +78,14 @@ export class SessionModel implements IDisposable {
   /** Go to an event, however old: the pages up to it are brought first. */
   async reveal(seq: number): Promise<void> {
     this._goal = seq;
-    while (this._goal === seq && !this._isDisposed && !this.problem) {
+    while (this._goal === seq && !this.isDisposed && !this.problem) {
       if (this.isLoaded && this._from <= seq) {
         break;
       }
       // the first events come by themselves
       await (this.isLoaded ? this.loadOlder() : new Promise(done => setTimeout(done, 50)));
     }
-    if (!this._isDisposed) {
+    if (!this.isDisposed) {
       this._changed.emit();
     }
   }
@@ -133,12 +126,8 @@ export class SessionModel implements IDisposable {
     this._stateChanged.emit();
   }
 
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this._subscription.dispose();
-      Signal.clearData(this);
-    }
+  protected override release(): void {
+    this._subscription.dispose();
   }
 
   private async _load(): Promise<void> {
@@ -152,7 +141,7 @@ export class SessionModel implements IDisposable {
     } catch (error) {
       this.problem = problemOf(error);
     }
-    if (!this._isDisposed) {
+    if (!this.isDisposed) {
       this._changed.emit();
       this._stateChanged.emit();
     }
@@ -165,9 +154,7 @@ export class SessionModel implements IDisposable {
   private _from = 1;
   private _goal: number | null = null;
   private _loading: Promise<void> | null = null;
-  private _changed = new Signal<this, void>(this);
   private _stateChanged = new Signal<this, void>(this);
-  private _isDisposed = false;
 }
 
 function problemOf(error: unknown): IProblem {

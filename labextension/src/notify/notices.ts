@@ -1,7 +1,7 @@
-import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { ISession } from '../connection/types';
+import { Disposable } from '../model/base';
 import { HubModel, statusOf } from '../model/hub';
 
 /** Something that a person wants to hear of although they look elsewhere. */
@@ -25,8 +25,9 @@ interface IKnown {
  *
  * A fold over summaries: what happened while the socket was lost is told when it is back.
  */
-export class Notices implements IDisposable {
+export class Notices extends Disposable {
   constructor(private _hub: HubModel) {
+    super();
     _hub.changed.connect(this._look, this);
     this._look();
   }
@@ -38,18 +39,6 @@ export class Notices implements IDisposable {
   /** A request has been answered, by whomever, or its session is gone: no need to look. */
   get settled(): ISignal<this, string> {
     return this._settled;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this._hub.changed.disconnect(this._look, this);
-      Signal.clearData(this);
-    }
   }
 
   private _look(): void {
@@ -101,7 +90,6 @@ export class Notices implements IDisposable {
   private _known = new Map<string, IKnown>();
   private _happened = new Signal<this, INotice>(this);
   private _settled = new Signal<this, string>(this);
-  private _isDisposed = false;
 }
 
 const NEW: IKnown = { requests: new Set(), turn: null, status: 'starting' };

@@ -1,7 +1,5 @@
-import { IDisposable } from '@lumino/disposable';
-import { ISignal, Signal } from '@lumino/signaling';
-
 import { IMachineInfo } from '../connection/types';
+import { Model } from '../model/base';
 import { HubModel } from '../model/hub';
 
 const EVERY = 5000; // milliseconds between two looks at a machine
@@ -10,21 +8,14 @@ const EVERY = 5000; // milliseconds between two looks at a machine
  * What the machines' hardware does, asked for while somebody looks: of machines that are
  * connected, one question at a time each, and none while the page is hidden.
  */
-export class Figures implements IDisposable {
+export class Figures extends Model {
   constructor(
     private _hub: HubModel,
     private _api: { machineInfo(machine: string): Promise<IMachineInfo> }
   ) {
+    super();
     _hub.changed.connect(this._look, this);
     document.addEventListener('visibilitychange', this._onVisibility);
-  }
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
   }
 
   /** The last known figures; none of a machine that is not connected. */
@@ -40,20 +31,16 @@ export class Figures implements IDisposable {
     this._look();
   }
 
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      window.clearTimeout(this._timer);
-      document.removeEventListener('visibilitychange', this._onVisibility);
-      Signal.clearData(this);
-    }
+  protected override release(): void {
+    window.clearTimeout(this._timer);
+    document.removeEventListener('visibilitychange', this._onVisibility);
   }
 
   private _onVisibility = (): void => this._look();
 
   private _look(): void {
     window.clearTimeout(this._timer);
-    if (!this._isWatched || this._isDisposed || document.hidden) {
+    if (!this._isWatched || this.isDisposed || document.hidden) {
       return;
     }
     const now = Date.now();
@@ -71,7 +58,7 @@ export class Figures implements IDisposable {
     const info = await this._api.machineInfo(machine).catch(() => undefined);
     this._asking.delete(machine);
     this._known.set(machine, { info, asked: Date.now() });
-    if (!this._isDisposed) {
+    if (!this.isDisposed) {
       this._changed.emit();
     }
   }
@@ -80,8 +67,6 @@ export class Figures implements IDisposable {
   private _known = new Map<string, { info?: IMachineInfo; asked: number }>();
   private _asking = new Set<string>();
   private _timer = 0;
-  private _changed = new Signal<this, void>(this);
-  private _isDisposed = false;
 }
 
 /** A GPU that is at work. */

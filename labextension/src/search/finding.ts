@@ -1,16 +1,16 @@
-import { IDisposable } from '@lumino/disposable';
-import { ISignal, Signal } from '@lumino/signaling';
-
 import { CodecastError } from '../connection/api';
 import { IHit } from '../connection/types';
+import { Model } from '../model/base';
 import { IProblem } from '../model/events.gen';
 
 const PAUSE = 200; // milliseconds without a key before it is looked for
 const MOST = 60; // hits
 
 /** A search while one types: the answer to the last words wins, however late others come. */
-export class Finding implements IDisposable {
-  constructor(private _api: { search(q: string, limit: number): Promise<IHit[]> }) {}
+export class Finding extends Model {
+  constructor(private _api: { search(q: string, limit: number): Promise<IHit[]> }) {
+    super();
+  }
 
   hits: IHit[] = [];
   problem: IProblem | null = null;
@@ -18,14 +18,6 @@ export class Finding implements IDisposable {
   isLooking = false;
   /** The words that the hits are of. */
   found = '';
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
 
   get words(): string {
     return this._words;
@@ -46,10 +38,8 @@ export class Finding implements IDisposable {
     this._changed.emit();
   }
 
-  dispose(): void {
-    this._isDisposed = true;
+  protected override release(): void {
     window.clearTimeout(this._timer);
-    Signal.clearData(this);
   }
 
   private async _look(number: number): Promise<void> {
@@ -61,7 +51,7 @@ export class Finding implements IDisposable {
     } catch (error) {
       problem = CodecastError.problem(error);
     }
-    if (number === this._number && !this._isDisposed) {
+    if (number === this._number && !this.isDisposed) {
       this.hits = hits;
       this.problem = problem;
       this.found = words;
@@ -73,8 +63,6 @@ export class Finding implements IDisposable {
   private _words = '';
   private _number = 0;
   private _timer = 0;
-  private _changed = new Signal<this, void>(this);
-  private _isDisposed = false;
 }
 
 /** A snippet cut where marks begin and end: `[text, is it marked]`. */

@@ -1,9 +1,9 @@
-import { IDisposable } from '@lumino/disposable';
-import { ISignal, Signal } from '@lumino/signaling';
+import { ISignal } from '@lumino/signaling';
 
 import { CodecastError } from '../connection/api';
 import { ICodecast } from '../connection/tokens';
 import { ITerminal } from '../connection/types';
+import { Model } from '../model/base';
 
 /** Of Lab's terminal session, what we look at. */
 export interface ISession {
@@ -20,12 +20,13 @@ export interface ISession {
 export type TerminalState = 'alive' | 'silent' | 'ended' | 'lost';
 
 /** Tells how a terminal is, from what its socket, the machine and the server say. */
-export class TerminalModel implements IDisposable {
+export class TerminalModel extends Model<TerminalState> {
   constructor(
     readonly about: ITerminal,
     private _session: ISession,
     private _codecast: Pick<ICodecast, 'api' | 'hub' | 'stream'>
   ) {
+    super();
     const { hub, stream } = _codecast;
     _session.messageReceived.connect(this._onMessage, this);
     _session.disposed.connect(this._look, this);
@@ -41,24 +42,6 @@ export class TerminalModel implements IDisposable {
   /** Whether it is the server that cannot be reached, not the machine. */
   get isServerLost(): boolean {
     return !this._codecast.hub.isConnected;
-  }
-
-  get changed(): ISignal<this, TerminalState> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      const { hub, stream } = this._codecast;
-      hub.changed.disconnect(this._look, this);
-      stream.connectionChanged.disconnect(this._onConnection, this);
-      Signal.clearData(this);
-    }
   }
 
   private _onMessage(_: unknown, { type }: { type: string }): void {
@@ -89,7 +72,7 @@ export class TerminalModel implements IDisposable {
       : hub.isConnected && machine?.state === 'online'
         ? 'alive'
         : 'silent';
-    if (state !== this._state && !this._isDisposed) {
+    if (state !== this._state && !this.isDisposed) {
       this._state = state;
       this._changed.emit(state);
     }
@@ -97,6 +80,4 @@ export class TerminalModel implements IDisposable {
 
   private _hasEnded = false;
   private _state: TerminalState = 'alive';
-  private _changed = new Signal<this, TerminalState>(this);
-  private _isDisposed = false;
 }
