@@ -51,8 +51,9 @@ class Ledger:
     over, `turn` the last number given to a turn, `taken` says whether the CLI has shown that
     it took the open turn's prompt, `steered` the prompts put into the open turn, `was_ready`
     whether the CLI ever was, `has_budget` whether a budget was ever said, `tells_cost` is False
-    when turns have ended and nothing was said of their cost, `heard` is when the last event came
-    (seconds since 1970).
+    when turns have ended and nothing was said of their cost, `chosen` and `asked` are the
+    settings a person made, by name: those the CLI took, and those it has not said a word of
+    (`choices`), `heard` is when the last event came (seconds since 1970).
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,8 @@ class Ledger:
         self.has_budget = False
         self.tells_cost = True
         self._cost_told = False
+        self.chosen: Dict[str, str] = {}
+        self.asked: Dict[str, str] = {}
         self.heard = 0.0
 
     @classmethod
@@ -120,6 +123,13 @@ class Ledger:
             self.was_ready = True
         elif type == "budget_update":
             self.has_budget = True
+        elif type == "config_option_update":
+            self.chosen.update(data.get("chosen") or {})
+            for name, value in (data.get("asked") or {}).items():
+                if value is None:
+                    self.asked.pop(name, None)
+                else:
+                    self.asked[name] = value
         elif type == "usage_update" and "cost_usd" in data:
             self._cost_told = self.tells_cost = True
         elif type == "turn_ended" and data.get("reason") == "end_turn":

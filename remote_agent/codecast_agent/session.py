@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple, cast
 
 from . import attachments, burial, prompts
+from .choices import Choices
 from .clis.contract import Adapter, Host, Launch, Prompt
 from .life import LINE_LIMIT, Life
 from .loop import Call
@@ -44,6 +45,7 @@ class Session:
         self._resumed = False
         self._captured: Optional[Emitted] = None
         self.spending = Spending(self)
+        self.choices = Choices(self)
         scribe.stage = self
 
     # -- the stage of the scribe
@@ -182,6 +184,7 @@ class Session:
         if self.life.pid is not None:
             event["pid"] = self.life.pid
         self.scribe.record(event)
+        self.choices.proven()
         self._answer_ready(None)
 
     def failed(self, problem: CodecastError) -> None:
@@ -235,8 +238,8 @@ class Session:
         launch = Launch(
             session=self.place.session,
             cwd=str(self.meta.get("cwd")),
-            mode=str(self.meta.get("mode")),
-            model=self.meta.get("model"),
+            mode=str(self.choices.value("mode")),
+            model=self.choices.value("model"),
             native=self._native(),
             fork=bool(self.meta.get("fork")) and self.ledger.state["native"] is None,
             command=argv,
@@ -246,6 +249,7 @@ class Session:
         )
         from .clis import catalog  # loaded by the relay, for a start alone
 
+        self.choices.given()
         make = cast(Callable[[Host, Launch], Adapter], catalog.adapter(self.life.cli))
         return make(self, launch), launch
 
@@ -268,6 +272,7 @@ class Session:
 
     def cli_gone(self, kind: str, fields: Dict[str, int], problem: CodecastError) -> None:
         self.end_escalation()
+        self.choices.gone(kind, problem)
         ours = self._ours()
         for event in burial.loose_ends(self.ledger, problem, "cancelled" if ours else "error"):
             self.scribe.record(event)
@@ -282,6 +287,7 @@ class Session:
         if kind == "failed":
             state["state"] = "failed"
             self.wanted = False
+            self.choices.failed(problem)
             for id in self.ledger.waiting():
                 self.scribe.record(prompts.failed(id, problem))
         elif kind == "interrupt":

@@ -148,27 +148,13 @@ class Verbs:
         mode = params.get("mode")
         if mode not in MODES:
             raise CodecastError("bad_request", "A mode is one of: %s." % ", ".join(MODES))
-        self._set("mode", str(mode), {"settings": {}, "class": mode})
-        self._done(waiter)
+        self._session.choices.set("mode", str(mode), params, waiter)
 
     def set_model(self, params: Params, waiter: Waiter) -> None:
         model = params.get("model")
         if not isinstance(model, str) or not model:
             raise CodecastError("bad_request", "Name a model.")
-        self._set("model", model, {"settings": {"model": {"value": model}}})
-        self._done(waiter)
-
-    def _set(self, name: str, value: str, shown: Dict[str, Any]) -> None:
-        """In place where the CLI can, else by a restart at the next idle moment."""
-        session = self._session
-        adapter, answers = session.life.adapter, []
-        if adapter is not None and session.life.phase == "ready":
-            change = adapter.set_mode if name == "mode" else adapter.set_model
-            session.guard(lambda: answers.append(change(value)))
-        if True not in answers:
-            session.restart = session.life.phase != "down"
-            self._scribe.record({"type": "config_option_update", **shown})
-        session.remember(**{name: value})
+        self._session.choices.set("model", model, params, waiter)
 
     def set_budget(self, params: Params, waiter: Waiter) -> None:
         """Change the limits that are named (a null takes one away). A raised budget lets what

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from codecast_agent.protocol.errors import CodecastError
 from tests.fixtures.agent import RelayProcess
 
 from .conftest import S1, Talk
@@ -49,3 +50,38 @@ def test_interrupt_and_stop(talk: Talk) -> None:
 
 def test_demo_is_in_the_catalog(relay: RelayProcess) -> None:
     assert "demo" in [entry["cli"] for entry in relay.call("host/clis") if entry["found"]]
+
+
+def model_of(talk: Talk) -> str:
+    """The model that the CLI says it uses."""
+    told = [e.data["settings"].get("model") for e in talk.feed.of("config_option_update")]
+    return str([each["value"] for each in told if each][-1])
+
+
+def test_what_the_cli_refuses_is_told_to_the_asker_and_not_what_a_resume_starts_with(
+    talk: Talk,
+) -> None:
+    """`/model` with a name that the CLI does not know made every later start fail."""
+    talk.call("set_model", model="fast")
+    with pytest.raises(CodecastError) as refused:
+        talk.call("set_model", model="no-such-model")
+    assert refused.value.code == "not_supported" and "no-such-model" in refused.value.message
+    assert refused.value.hint
+    talk.feed.wait("config_option_update", chosen={"model": "fast"})
+    assert model_of(talk) == "fast" and not talk.feed.of("notice")
+    talk.call("stop")
+    assert talk.ask("slow 0.1") == "done"
+    assert model_of(talk) == "fast"
+
+
+def test_a_setting_that_a_start_refuses_is_tried_once(talk: Talk) -> None:
+    talk.call("set_model", model="fast")
+    talk.call("stop")
+    talk.call("set_model", model="no-such-model")
+    with pytest.raises(CodecastError) as refused:
+        talk.call("resume")
+    assert "no-such-model" in refused.value.message and refused.value.hint
+    talk.feed.wait("config_option_update", asked={"model": None})
+    assert model_of(talk) == "fast", "shown as set again"
+    assert talk.ask("slow 0.1") == "done"
+    assert model_of(talk) == "fast"

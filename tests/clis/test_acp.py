@@ -227,12 +227,17 @@ def test_config_options_are_used_where_they_are_offered() -> None:
     agent = Agent().start(configOptions=[option])
     choices = agent.host.state["settings"]["model"]["choices"]
     assert [choice["value"] for choice in choices] == ["a", "b"]
-    agent.adapter.set_model("b")
+    heard: list[CodecastError | None] = []
+    assert agent.adapter.set_model("b", heard.append) is True
     params = agent.host.sent[-1]["params"]
     assert params == {"sessionId": "n", "configId": "the-model", "value": "b"}
     agent.reply("session/set_config_option", error={"code": -32602, "message": "no such model"})
-    assert "no such model" in agent.host.last("notice")["text"]
+    (problem,) = heard
+    assert problem is not None and "no such model" in problem.detail
     assert agent.host.state["settings"]["model"]["value"] == "a"
+    agent.adapter.set_model("b", heard.append)
+    agent.reply("session/set_config_option")
+    assert heard[1:] == [None] and agent.host.state["settings"]["model"]["value"] == "b"
 
 
 def test_an_interrupt_answers_what_is_open_and_what_comes_late() -> None:

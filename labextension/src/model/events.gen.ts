@@ -198,11 +198,19 @@ export interface IAvailableCommandsUpdateEvent extends IRecord {
   commands: ICommand[];
 }
 
-/** Settings that changed, by name (`model`, `mode`, ...); `class` is the mode in our words. */
+/**
+ * Settings that changed, by name (`model`, `mode`, ...); `class` is the mode in our words.
+ * `chosen` has, by name, what a person set and the CLI took: it is started with that again.
+ * `asked` has what only its next start can show; null takes it back.
+ */
 export interface IConfigOptionUpdateEvent extends IRecord {
   type: 'config_option_update';
   settings: unknown;
   class?: string;
+  chosen?: unknown;
+  asked?: unknown;
+  by?: string;
+  where?: string;
 }
 
 /** `native` is the CLI's own session id: journaled before its first event is shown. */

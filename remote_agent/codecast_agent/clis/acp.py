@@ -11,6 +11,7 @@ closed when it has been quiet for QUIET seconds.
 """
 
 import time
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional
 
 from ..protocol.errors import CodecastError
@@ -19,7 +20,7 @@ from .acp_content import Content
 from .acp_problems import AUTH_REQUIRED
 from .acp_requests import Requests
 from .acp_settings import Call, Settings
-from .contract import Answer, Host, Launch, Process, Prompt
+from .contract import Answer, Host, Launch, Process, Prompt, Settled, refused, unheard
 from .jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Done, JsonRpc
 from .lines import clip, encode, obj, parse, text_of
 from .quirks import quirks
@@ -170,7 +171,7 @@ class AcpAdapter:
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None:
-                self._host.failed(acp_problems.refused(self.cli, "the model %r" % model, error))
+                self._host.failed(self._refused("model", str(model), error))
                 return
             self._settings.model_is(str(model))
             self._settle()
@@ -290,19 +291,20 @@ class AcpAdapter:
 
     # ---- settings ----
 
-    def set_mode(self, mode: str) -> bool:
+    def set_mode(self, mode: str, settled: Settled = unheard) -> bool:
         if self._quirks.mode_by_start and mode != self._settings.mode:
             return False
-        self._apply_mode(mode, _nothing, self._complain)
+        self._apply_mode(mode, partial(settled, None), settled)
         return True
 
-    def set_model(self, model: str) -> bool:
+    def set_model(self, model: str, settled: Settled = unheard) -> bool:
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None:
-                self._complain(acp_problems.refused(self.cli, "the model %r" % model, error))
+                settled(self._refused("model", model, error))
                 return
             self._settings.option_update(result)
             self._settings.model_is(model)
+            settled(None)
 
         self._setting(self._settings.model_call(model), done)
         return True
@@ -321,13 +323,14 @@ class AcpAdapter:
                     "not_supported",
                     "%s has no mode like %r" % (self.cli, mode),
                     "Choose another of auto, code, plan and ask.",
+                    data={"setting": "mode"},
                 )
             )
             return
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None:
-                otherwise(acp_problems.refused(self.cli, "the mode %r" % mode, error))
+                otherwise(self._refused("mode", mode, error))
                 return
             self._settings.mode_is(mode)
             if self._settings.policy:
@@ -344,8 +347,8 @@ class AcpAdapter:
     def _setting(self, call: Call, done: Done) -> None:
         self._rpc.call(call.method, {"sessionId": self._native, **call.params}, done)
 
-    def _complain(self, problem: CodecastError) -> None:
-        self._host.emit("notice", level="error", text=str(problem))
+    def _refused(self, setting: str, value: str, error: Dict[str, Any]) -> CodecastError:
+        return refused(self.cli, setting, value, acp_problems.words(error))
 
     # ---- requests ----
 

@@ -40,13 +40,6 @@ def failure(cli: str, what: str, error: Dict[str, Any], login_hint: str) -> Code
     return CodecastError("cli_failed", "%s %s" % (cli, what), detail=clip(words(error), 2000))
 
 
-def refused(cli: str, what: str, error: Dict[str, Any]) -> CodecastError:
-    """A setting that it did not take."""
-    return CodecastError(
-        "not_supported", "%s did not take %s" % (cli, what), detail=clip(words(error), 2000)
-    )
-
-
 def words(error: Dict[str, Any]) -> str:
     """What a JSON-RPC error says, its details too."""
     message = _plain(text_of(error.get("message"))) or "unknown error"

@@ -18,7 +18,7 @@ from .claude_content import Content
 from .claude_launch import MODES, native_mode, plan
 from .claude_requests import Requests
 from .claude_system import Settings, System
-from .contract import Answer, Host, Launch, Process, Prompt
+from .contract import Answer, Host, Launch, Process, Prompt, Settled, refused, unheard
 from .lines import clip, encode, file_words, first_line, new_id, obj, parse, present, text_of, whole
 
 LOGIN_HINT = "Run `claude` once on that machine and use /login, or set ANTHROPIC_API_KEY there."
@@ -320,7 +320,7 @@ class ClaudeAdapter:
 
     # ---- settings ----
 
-    def set_mode(self, mode: str) -> bool:
+    def set_mode(self, mode: str, settled: Settled = unheard) -> bool:
         if mode not in MODES:
             raise CodecastError("bad_request", "There is no mode %r." % mode)
         own_auto = self._plan.own_auto and mode == "auto"
@@ -328,21 +328,23 @@ class ClaudeAdapter:
 
         def done(response: Dict[str, Any], error: str) -> None:
             if error:
-                self._notice("error", "Claude did not take the mode %s: %s" % (mode, error))
+                settled(refused("Claude", "mode", mode, error))
                 return
             self._settings.mode_is(text_of(response.get("mode")) or native, own_auto)
             if own_auto:
                 self._say_own_auto()
+            settled(None)
 
         self._control({"subtype": "set_permission_mode", "mode": native}, done)
         return True
 
-    def set_model(self, model: str) -> bool:
+    def set_model(self, model: str, settled: Settled = unheard) -> bool:
         def done(response: Dict[str, Any], error: str) -> None:
             if error:
-                self._notice("error", "Claude did not take the model %s: %s" % (model, error))
-            else:
-                self._settings.model_is(model)
+                settled(refused("Claude", "model", model, error))
+                return
+            self._settings.model_is(model)
+            settled(None)
 
         self._control({"subtype": "set_model", "model": model}, done)
         return True

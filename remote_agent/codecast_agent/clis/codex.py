@@ -22,7 +22,7 @@ from .codex_news import News
 from .codex_opening import Opening, message_of
 from .codex_requests import Requests
 from .codex_settings import FREEDOM, POLICIES, Settings
-from .contract import Answer, Host, Launch, Process, Prompt
+from .contract import Answer, Host, Launch, Process, Prompt, Settled, refused, unheard
 from .jsonrpc import METHOD_NOT_FOUND, Done, JsonRpc
 from .lines import clip, file_words, many, new_id, obj, parse, text_of
 
@@ -304,7 +304,7 @@ class CodexAdapter:
 
     # ---- settings ----
 
-    def set_mode(self, mode: str) -> bool:
+    def set_mode(self, mode: str, settled: Settled = unheard) -> bool:
         if mode not in POLICIES:
             raise CodecastError("bad_request", "There is no mode %r." % mode)
         before, self._settings.mode = self._settings.mode, mode
@@ -316,11 +316,11 @@ class CodexAdapter:
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None and error.get("code") != METHOD_NOT_FOUND:
                 self._settings.mode = before
-                text = "Codex did not take the mode %s: %s" % (mode, message_of(error))
-                self._notice("error", text)
+                settled(refused("Codex", "mode", mode, message_of(error)))
                 return
             self._settings.mode_is(mode)
             self._keeps(mode)
+            settled(None)
 
         self._update(self._settings.turn(), done)
         return True
@@ -330,16 +330,16 @@ class CodexAdapter:
             text = "The running turn keeps the mode %s; interrupt it to end that."
             self._notice("warning", text % self._turn_mode)
 
-    def set_model(self, model: str) -> bool:
+    def set_model(self, model: str, settled: Settled = unheard) -> bool:
         before, self._settings.wanted = self._settings.wanted, model
 
         def done(result: Dict[str, Any], error: Optional[Dict[str, Any]]) -> None:
             if error is not None and error.get("code") != METHOD_NOT_FOUND:
                 self._settings.wanted = before
-                text = "Codex did not take the model %s: %s" % (model, message_of(error))
-                self._notice("error", text)
-            else:
-                self._settings.model_is(model)
+                settled(refused("Codex", "model", model, message_of(error)))
+                return
+            self._settings.model_is(model)
+            settled(None)
 
         self._update(self._settings.turn(), done)
         return True

@@ -63,6 +63,25 @@ class Answer(NamedTuple):
     message: Optional[str] = None
 
 
+# How a CLI answered to a setting: nothing is wrong, or why it did not take it. Called once.
+Settled = Callable[[Optional[CodecastError]], None]
+
+
+def unheard(problem: Optional[CodecastError]) -> None:
+    """For a setting that nobody waits for."""
+
+
+def refused(cli: str, setting: str, value: str, words: str) -> CodecastError:
+    """A mode or model that the CLI did not take, in its own words."""
+    return CodecastError(
+        "not_supported",
+        "%s did not take the %s %r" % (cli, setting, value),
+        "Choose another one.",
+        words[:2000],
+        {"setting": setting},
+    )
+
+
 class Host(Protocol):
     """The supervisor, as an adapter sees it."""
 
@@ -120,8 +139,10 @@ class Adapter(Protocol):
     def answer(self, request: str, answer: Answer) -> None:
         """Tell the CLI. Raises `bad_request`, before anything is sent, if it does not fit."""
 
-    def set_mode(self, mode: str) -> bool:
-        """Switch in place; False asks the supervisor to restart by resume."""
+    def set_mode(self, mode: str, settled: Settled = unheard) -> bool:
+        """Switch in place and tell `settled` what the CLI says to it; False asks the supervisor
+        to restart by resume. A start that fails because of a mode or model says so in the
+        problem's data, as `setting`."""
 
-    def set_model(self, model: str) -> bool:
+    def set_model(self, model: str, settled: Settled = unheard) -> bool:
         """Likewise."""

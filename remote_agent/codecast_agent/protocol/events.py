@@ -170,8 +170,17 @@ EVENTS: Dict[str, Spec] = {
     "plan": Spec("The whole to-do list, each time.", {"entries": "PlanEntry[]"}),
     "available_commands_update": Spec("The slash commands now offered.", {"commands": "Command[]"}),
     "config_option_update": Spec(
-        "Settings that changed, by name (`model`, `mode`, ...); `class` is the mode in our words.",
-        {"settings": "json", "class?": "string"},
+        "Settings that changed, by name (`model`, `mode`, ...); `class` is the mode in our words."
+        " `chosen` has, by name, what a person set and the CLI took: it is started with that"
+        " again. `asked` has what only its next start can show; null takes it back.",
+        {
+            "settings": "json",
+            "class?": "string",
+            "chosen?": "json",
+            "asked?": "json",
+            "by?": "string",
+            "where?": "string",
+        },
     ),
     "session_info_update": Spec(
         "`native` is the CLI's own session id: journaled before its first event is shown.",
