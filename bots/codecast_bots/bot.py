@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -48,6 +49,7 @@ from .replies import MOST_PARTS, Reply
 from .settings import Settings
 from .splitting import split
 from .store import Store
+from .tasks import Tasks
 
 log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
@@ -82,7 +84,7 @@ class Bot:
         self.ready = asyncio.Event()
         self._outboxes: dict[Place, Outbox] = {}
         self._clients: dict[str, AsyncClient] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(adapter.name)
         self._told: dict[str, float] = {}
         self._taking: dict[Place, asyncio.Task[Any]] = {}  # places of before the start
         self.handling = Handling(self)
@@ -120,13 +122,13 @@ class Bot:
         mine = self.adapter.name, self.adapter.account
         for route in self.store.routes(*mine):
             work = self._take_up(route.place, route.session, route.style)
-            self._taking[route.place] = self.spawn(work)
+            self._taking[route.place] = self._tasks.spawn(work)
         for place in self.store.reply_places(*mine):
             self.outbox(place)
-        self.spawn(self._publish())
+        self._tasks.spawn(self._publish())
         self.adapter.catch_up({**dict.fromkeys(self._taking, ""), **self.store.seen(*mine)})
         for event, begun in self.store.pending(self.adapter.name):
-            self.spawn(self._handle(event_from(event), begun))
+            self._tasks.spawn(self._handle(event_from(event), begun))
         self.ready.set()
         listening = asyncio.create_task(self._listen())
         watching = asyncio.create_task(self._watch())
@@ -144,7 +146,7 @@ class Bot:
             if self.store.take(event.id, event_to(event)):
                 if isinstance(event, TextIn) and event.message and not event.edited:
                     self.store.put_seen(event.place, event.message)
-                self.spawn(self._handle(event, False))
+                self._tasks.spawn(self._handle(event, False))
         raise Unavailable("the platform's events ended")
 
     async def _watch(self) -> None:
@@ -162,28 +164,13 @@ class Bot:
             log.warning("%s: the menu of commands was not set: %s", self.adapter.name, error)
 
     async def _rest(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.end()
         for conversation in list(self.conversations.values()):
             await conversation.stop()
         for outbox in list(self._outboxes.values()):
             await outbox.stop()
         self.conversations.clear()
         self._outboxes.clear()
-
-    def spawn(self, work: Any) -> asyncio.Task[Any]:
-        """Run it beside everything else until the bot ends."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("%s: a task failed", self.adapter.name, exc_info=task.exception())
 
     def client_for(self, person: Person) -> AsyncClient:
         """The API, with what is done told as done by this person."""
@@ -205,7 +192,7 @@ class Bot:
         return outbox
 
     def _lost(self, place: Place, error: PlatformError) -> None:
-        self.spawn(self.unroute(place))
+        self._tasks.spawn(self.unroute(place))
 
     async def route(self, place: Place, session: Json, fresh: bool) -> Conversation:
         """From now on the place shows this session; what it showed before goes on elsewhere."""
@@ -261,7 +248,7 @@ class Bot:
             await self.unroute(conversation.place)
             self.say(conversation.place, f"gone/{conversation.id}", why)
 
-        self.spawn(end())
+        self._tasks.spawn(end())
 
     # -- saying
 
@@ -278,7 +265,7 @@ class Bot:
         told = CodecastError(error.code, error.message, commands.in_chat(error.hint), error.detail)
         self.say(place, key, "✗ " + md.failure(told), **more)
 
-    def file(self, name: str) -> Any:
+    def file(self, name: str) -> Path:
         """A path of our own for what is on its way."""
         directory = self.store.directory / "out"
         directory.mkdir(mode=0o700, exist_ok=True)

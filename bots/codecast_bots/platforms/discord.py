@@ -8,15 +8,14 @@ a lost session, and after a restart, it is read from the history behind the last
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..settings import PlatformSettings
+from ..tasks import Tasks
 from .contract import (
     Check,
     Event,
@@ -42,8 +41,8 @@ from .discord_objects import FORUMS, NO_EMBEDS, NOBODY, SILENT, payload
 from .discord_places import Places
 from .discord_recovery import MOST_FILES, find
 from .discord_threads import Threads
+from .showing import Showing
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 TEXT = 2000
 GAP = 1.1  # seconds between calls in a channel: measured, more would have to wait
@@ -63,8 +62,8 @@ class DiscordAdapter:
     def __init__(self, settings: PlatformSettings) -> None:
         self.settings = settings
         self.account = ""
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._working: dict[Place, asyncio.Task[None]] = {}
+        self._tasks = Tasks(self.name)
+        self._typing = Showing(self._tasks, self._type, TYPING)
         self._sent: deque[str] = deque(maxlen=KEEP)  # ids, of this process
         self._set_up()
 
@@ -72,8 +71,9 @@ class DiscordAdapter:
         self._gateway = Gateway(self._hear)
         self._rest = Rest(self._gateway)
         self._places = Places(self._gateway, self._rest)
-        self._threads = Threads(self._rest, self._spawn)
-        self._inbox = Inbox(self._gateway, self._rest, self._places, self._threads, self._spawn)
+        self._threads = Threads(self._rest, self._tasks.spawn)
+        spawn = self._tasks.spawn
+        self._inbox = Inbox(self._gateway, self._rest, self._places, self._threads, spawn)
 
     # -- its life
 
@@ -88,27 +88,11 @@ class DiscordAdapter:
         self._gateway.ended = self._inbox.end
 
     async def stop(self) -> None:
-        tasks = [*self._working.values(), *self._tasks]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._working.clear()
+        await self._tasks.end()
         await self._gateway.shut()
 
     def health(self) -> Health:
         return Health(self._gateway.connected, self._gateway.heard, self._gateway.error)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a task of Discord's failed", exc_info=task.exception())
 
     # -- in
 
@@ -229,20 +213,13 @@ class DiscordAdapter:
         return ref
 
     async def working(self, place: Place, on: bool) -> None:
-        task = self._working.pop(place, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
-        if on:
-            self._working[place] = asyncio.create_task(self._type(place))
+        await self._typing.turn(place, on)
 
     async def _type(self, place: Place) -> None:
-        while True:
-            with contextlib.suppress(PlatformError):
-                await self._rest.call(
-                    "POST", "/channels/{channel_id}/typing", channel_id=place.thread or place.chat
-                )
-            await asyncio.sleep(TYPING)
+        with contextlib.suppress(PlatformError):
+            await self._rest.call(
+                "POST", "/channels/{channel_id}/typing", channel_id=place.thread or place.chat
+            )
 
     # -- threads, files, the menu
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from ..tasks import Spawn
 from .contract import (
     Event,
     Forbidden,
@@ -52,7 +53,7 @@ class Inbox:
         rest: Rest,
         places: Places,
         threads: Threads,
-        spawn: Callable[[Coroutine[Any, Any, Any]], Any],
+        spawn: Spawn,
     ) -> None:
         self._gateway = gateway
         self._rest = rest

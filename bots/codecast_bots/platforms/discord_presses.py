@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from codecast_jupyter.waiting import within
 
+from ..tasks import Spawn
 from .contract import (
-    ANSWER_WITHIN,
     ActionIn,
     Complete,
     Event,
@@ -40,6 +40,7 @@ from .discord_objects import (
     submitted,
     who_of,
 )
+from .pressing import PressAnswer
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -61,28 +62,21 @@ async def answer(rest: Rest, interaction: Json, kind: int, data: Json | None = N
     return found if isinstance(found, dict) else {}
 
 
-class PressAnswer:
-    """Acknowledges a press once: with words from the core, or without in time."""
-
+class InteractionAnswer(PressAnswer):
     def __init__(self, rest: Rest, interaction: Json) -> None:
+        super().__init__()
         self._rest, self._interaction = rest, interaction
-        self._done = False
 
-    async def __call__(self, words: str, passing: bool = False) -> None:
-        if self._done:
-            return
-        self._done = True
-        quiet = passing or not words
-        data = {"content": escaped(words)[:2000], "flags": EPHEMERAL, "allowed_mentions": NOBODY}
+    async def _tell(self, words: str, passing: bool) -> None:
         try:
-            await answer(self._rest, self._interaction, TAKEN if quiet else MESSAGE,
-                         None if quiet else data)  # fmt: skip
+            if passing or not words:
+                await answer(self._rest, self._interaction, TAKEN)
+            else:
+                data = {"content": escaped(words)[:2000], "flags": EPHEMERAL}
+                data["allowed_mentions"] = NOBODY
+                await answer(self._rest, self._interaction, MESSAGE, data)
         except PlatformError as error:
             log.info("a press could not be acknowledged: %s", error)
-
-    async def in_time(self) -> None:
-        await asyncio.sleep(ANSWER_WITHIN)
-        await self("")
 
 
 class Presses:
@@ -93,7 +87,7 @@ class Presses:
         rest: Rest,
         account: str,
         deliver: Callable[[Event], None],
-        spawn: Callable[[Coroutine[Any, Any, Any]], Any],
+        spawn: Spawn,
     ) -> None:
         self._rest = rest
         self._account = account
@@ -125,7 +119,7 @@ class Presses:
         if kind == PICK:
             token = token.partition(":")[0]
             values = tuple(map(str, data.get("values") or ()))
-        done = PressAnswer(self._rest, interaction)
+        done = InteractionAnswer(self._rest, interaction)
         self._spawn(done.in_time())
         self._deliver(
             ActionIn(

@@ -11,9 +11,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ..tasks import Spawn
 from .contract import Gone, Place, PlatformError, RateLimited
 from .discord_http import HAS_THREAD, Refused, Rest
 
@@ -31,7 +31,7 @@ def cut(title: str) -> str:
 
 
 class Threads:
-    def __init__(self, rest: Rest, spawn: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+    def __init__(self, rest: Rest, spawn: Spawn) -> None:
         self._rest = rest
         self._spawn = spawn
         self.authors: OrderedDict[str, str] = OrderedDict()  # of messages, to join their threads

@@ -13,11 +13,12 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..settings import PlatformSettings
+from ..tasks import Tasks
 from .contract import (
     ActionIn,
     BadCredentials,
@@ -39,7 +40,7 @@ from .contract import (
 )
 from .lark_cards import Cards
 from .lark_check import checks
-from .lark_connection import Answer, Connection, Delivery
+from .lark_connection import Connection, Delivery, DeliveryAnswer
 from .lark_events import Reader
 from .lark_http import Http
 from .lark_markdown import size
@@ -72,7 +73,7 @@ class LarkAdapter:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._latest: OrderedDict[Place, str] = OrderedDict()  # what somebody said there last
         self._working: dict[Place, asyncio.Task[str]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(self.name)
 
     def _connected_to(self) -> Http:
         return Http(self.settings.url, self.settings.app_id, self.settings.secret)
@@ -96,25 +97,13 @@ class LarkAdapter:
 
     async def stop(self) -> None:
         await self._connection.close()
-        if self._tasks:  # reactions that are being taken back
-            await asyncio.wait(self._tasks, timeout=1.0)
-        tasks = [*self._working.values(), *self._tasks]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._tasks.end(patience=1.0)  # reactions are being taken back
         self._working.clear()
         await self._http.close()
 
     def health(self) -> Health:
         connection = self._connection
         return Health(connection.connected, connection.heard, connection.error)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     # -- in
 
@@ -150,8 +139,8 @@ class LarkAdapter:
             return None
         if not isinstance(event, ActionIn):
             return event
-        answer = Answer(delivery)
-        self._spawn(answer.in_time())
+        answer = DeliveryAnswer(delivery)
+        self._tasks.spawn(answer.in_time())
         return ActionIn(**{**vars(event), "answer": answer})
 
     # -- out
@@ -246,10 +235,10 @@ class LarkAdapter:
     async def working(self, place: Place, on: bool) -> None:
         before = self._working.pop(place, None)
         if before is not None:
-            self._spawn(self._take_back(before))
+            self._tasks.spawn(self._take_back(before))
         message = self._latest.get(place)
         if on and message is not None:
-            self._working[place] = asyncio.create_task(self._react(message))
+            self._working[place] = self._tasks.spawn(self._react(message))
 
     async def _react(self, message: str) -> str:
         """The path of the reaction; empty where it could not be made."""

@@ -19,9 +19,10 @@ from urllib.parse import parse_qs, urlparse
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from .contract import ANSWER_WITHIN, BadCredentials, PlatformError, Unavailable
+from .contract import BadCredentials, PlatformError, Unavailable
 from .lark_frames import CONTROL, EVENT, PONG, Frame, const, ping
 from .lark_http import Endpoint
+from .pressing import PressAnswer
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -53,19 +54,14 @@ class Delivery:
             await self._socket.send(self._frame.answer(data, spent))
 
 
-class Answer:
-    """Acknowledges a press once: with words from the core, or without in time."""
-
+class DeliveryAnswer(PressAnswer):
     def __init__(self, delivery: Delivery) -> None:
+        super().__init__()
         self._delivery = delivery
 
-    async def __call__(self, words: str, passing: bool = False) -> None:
+    async def _tell(self, words: str, passing: bool) -> None:
         toast = {"toast": {"type": "info", "content": words[:200]}} if words else {}
         await self._delivery.ack(toast)
-
-    async def in_time(self) -> None:
-        await asyncio.sleep(ANSWER_WITHIN)
-        await self("")
 
 
 class Connection:

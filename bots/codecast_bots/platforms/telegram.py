@@ -33,6 +33,7 @@ from telegram.request import HTTPXRequest
 
 from ..markdown import Rich, telegram_size, utf16
 from ..settings import PlatformSettings
+from ..tasks import Tasks
 from .contract import (
     BadCredentials,
     Check,
@@ -52,6 +53,7 @@ from .contract import (
     TooBig,
     Unavailable,
 )
+from .showing import Showing
 from .telegram_answers import (
     ChatLock,
     Unchanged,
@@ -103,8 +105,8 @@ class TelegramAdapter:
         self._seen = Seen()
         self._reader: Reader | None = None
         self._chats: dict[str, ChatLock] = {}
-        self._working: dict[Place, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(self.name)
+        self._typing = Showing(self._tasks, self._type, TYPING)
         self._moved: list[GoneIn] = []
 
     def _made(self) -> Bot:
@@ -135,18 +137,13 @@ class TelegramAdapter:
             raise Unavailable(f"Telegram does not answer: {words_of(error)}") from None
         self._me = self._bot.bot
         self.account = str(self._bot.id)
-        self._reader = Reader(self._bot, self._seen, self._spawn)
+        self._reader = Reader(self._bot, self._seen, self._tasks.spawn)
         self._heard = time.monotonic()
         self._connected = True
 
     async def stop(self) -> None:
         self._connected = False
-        tasks = [*self._working.values(), *self._tasks]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._working.clear()
+        await self._tasks.end()
         await self._shut()
 
     async def _shut(self) -> None:
@@ -158,11 +155,6 @@ class TelegramAdapter:
 
     def health(self) -> Health:
         return Health(self._connected, self._heard, self._error)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     # -- in
 
@@ -396,22 +388,15 @@ class TelegramAdapter:
         return "other"
 
     async def working(self, place: Place, on: bool) -> None:
-        task = self._working.pop(place, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
-        if on:
-            self._working[place] = asyncio.create_task(self._type(place))
+        await self._typing.turn(place, on)
 
     async def _type(self, place: Place) -> None:
-        while True:
-            with contextlib.suppress(errors.TelegramError):
-                await self._bot.send_chat_action(
-                    int(place.chat),
-                    "typing",
-                    message_thread_id=int(place.thread) if place.thread else None,
-                )
-            await asyncio.sleep(TYPING)
+        with contextlib.suppress(errors.TelegramError):
+            await self._bot.send_chat_action(
+                int(place.chat),
+                "typing",
+                message_thread_id=int(place.thread) if place.thread else None,
+            )
 
     # -- threads, files, the menu
 

@@ -14,7 +14,6 @@ from telegram import Bot
 from telegram import error as errors
 
 from .contract import (
-    ANSWER_WITHIN,
     BadCredentials,
     Forbidden,
     Gone,
@@ -26,6 +25,7 @@ from .contract import (
     TooBig,
     Unavailable,
 )
+from .pressing import PressAnswer
 
 
 class ChatLock:
@@ -63,23 +63,14 @@ class ChatLock:
                 self._changed.notify_all()
 
 
-class PressAnswer:
-    """Acknowledges a press once: with words from the core, or without in time."""
-
+class QueryAnswer(PressAnswer):
     def __init__(self, bot: Bot, query: str) -> None:
+        super().__init__()
         self._bot, self._query = bot, query
-        self._done = False
 
-    async def __call__(self, words: str, passing: bool = False) -> None:
-        if self._done:
-            return
-        self._done = True
+    async def _tell(self, words: str, passing: bool) -> None:
         with contextlib.suppress(errors.TelegramError):  # "query is too old" helps nobody
             await self._bot.answer_callback_query(self._query, text=words[:200] or None)
-
-    async def in_time(self) -> None:
-        await asyncio.sleep(ANSWER_WITHIN)
-        await self("")
 
 
 # -- between their words and ours

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from telegram import Bot, Message, Update
 
+from ..tasks import Spawn
 from .contract import ActionIn, Event, GoneIn, Place, TextIn
-from .telegram_answers import PressAnswer
+from .telegram_answers import QueryAnswer
 from .telegram_objects import CAPTIONED, files_of, joined, kind_of, person_of
 
 log = logging.getLogger(__name__)
@@ -32,9 +33,7 @@ class Seen:
 class Reader:
     """Reads for one bot that is logged in. `spawn` runs what acknowledges a press in time."""
 
-    def __init__(
-        self, bot: Bot, seen: Seen, spawn: Callable[[Coroutine[Any, Any, None]], None]
-    ) -> None:
+    def __init__(self, bot: Bot, seen: Seen, spawn: Spawn) -> None:
         self._bot, self._seen, self._spawn = bot, seen, spawn
         self._name = f"@{bot.username}"
         self._account = str(bot.id)
@@ -141,7 +140,7 @@ class Reader:
         ref = str(message.message_id)
         if isinstance(message, Message) and (message.document or message.photo):
             ref += CAPTIONED
-        answer = PressAnswer(self._bot, query.id)
+        answer = QueryAnswer(self._bot, query.id)
         self._spawn(answer.in_time())
         return ActionIn(
             id,
