@@ -251,42 +251,55 @@ async def _set(context: Context, wanted: str, what: str, value: str) -> Result:
     id = before["id"]
     change: dict[str, Any] = {what: value}
     await context.client.update_session(id, **change)
-    taken = await _taken(context, id, int(before.get("last_seq") or 0), what, value)
+    taken = await _taken(context, before, what, value)
     session = await context.client.session(id)
     does = f"works in mode {value}" if what == "mode" else f"uses {value}"
-    if taken:
+    if taken == "asked":
+        words = f"{name(session)} {does} once its CLI is started again."
+    elif taken:
         words = f"{name(session)} {does} now."
     elif _setting((session.get("state") or {}), what) == value:
-        taken, words = True, f"{name(session)} {does}."
+        taken, words = "chosen", f"{name(session)} {does}."
     else:
         words = (
             f"{name(session)} was told, but its CLI has not said yet whether it {does}:"
             f" `codecast show {name(session)}` tells later."
         )
-    return Done(words, {"session": session, "taken": taken or None})
+    return Done(words, {"session": session, "taken": taken == "chosen" or None})
 
 
-async def _taken(context: Context, session: str, after: int, what: str, value: str) -> bool:
-    """Whether the CLI says within ANSWER_WITHIN that it took a setting. Raises what refuses it."""
+async def _taken(context: Context, before: Json, what: str, value: str) -> str:
+    """What is said within ANSWER_WITHIN of a setting: `chosen` (the CLI took it), `asked` (its next
+    start will show) or nothing. Raises what refuses it, which old supervisors tell as a notice."""
     import asyncio  # not for completion, which imports the table
 
-    async def hear() -> bool:
-        events: Any = context.client.events(session, after=after)
+    said, lives = "", (before.get("state") or {}).get("process") in ("starting", "ready")
+
+    async def hear() -> str:
+        nonlocal said
+        events: Any = context.client.events(before["id"], after=int(before.get("last_seq") or 0))
         async with contextlib.aclosing(events):
             async for event in events:
                 kind = event.get("type")
-                if kind == "config_option_update" and _setting(event, what) == value:
-                    return True
+                if kind == "config_option_update":
+                    if (event.get("asked") or {}).get(what) == value:
+                        said = "asked"  # a CLI that runs may be started again for it right now
+                        if not lives:
+                            return said
+                        continue
+                    told = (event.get("chosen") or {}).get(what, _setting(event, what))
+                    if told == value:
+                        return "chosen"
                 if kind == "notice" and event.get("level") == "error" and value in event["text"]:
                     raise CodecastError(
                         "not_supported", str(event["text"]), "It goes on as it was."
                     )
-        return False
+        return ""
 
     try:
         return await asyncio.wait_for(hear(), ANSWER_WITHIN)
     except asyncio.TimeoutError:
-        return False
+        return said
 
 
 def _setting(told: Json, what: str) -> Any:

@@ -256,6 +256,10 @@ class FakeClient:
         found.fixed.update(fields)
         if "silent" in fields.values():
             return found.json()
+        if "later" in fields.values():
+            shown = {"model": {"value": "later"}}
+            await found.emit("config_option_update", settings=shown, asked={"model": "later"})
+            return found.json()
         if "refused" in fields.values():
             await found.emit("notice", level="error", text="No word of this.")
             await found.emit("notice", level="error", text="It did not take refused: unknown.")

@@ -337,6 +337,9 @@ async def test_a_setting_is_told_as_the_cli_takes_it(monkeypatch: pytest.MonkeyP
         await run(client, "model brave-otter refused")
     assert refused.value.message == "It did not take refused: unknown."
     monkeypatch.setattr(sessions, "ANSWER_WITHIN", 0.05)
+    done = await run(client, "model brave-otter later")
+    assert done.words == "brave-otter uses later once its CLI is started again."
+    assert done.data["taken"] is None
     done = await run(client, "model brave-otter silent")
     assert "has not said yet whether it uses silent" in done.words
     assert done.data["taken"] is None

@@ -67,6 +67,9 @@ def test_a_model_nobody_knows_is_refused_or_shown_as_set_and_can_be_left(session
         assert [text for text in said if nonsense in text], "neither taken nor refused"
     if found["state"] == "failed":
         assert session.talk.wait_event("turn_ended", after=session.at)["error"]["message"]
-    switch(session, before)
+    if refused:  # nor does a start try what was refused
+        session.talk.stop()
+    else:
+        switch(session, before)
     session.ask("say:still here")
-    assert session.said.endswith("still here")
+    assert session.said.endswith("still here") and value(session) == before
