@@ -1,7 +1,8 @@
-import { offlineBoltIcon, refreshIcon } from '@jupyterlab/ui-components';
+import { refreshIcon } from '@jupyterlab/ui-components';
 import React, { useEffect, useReducer } from 'react';
 
 import { IMachine, ISession } from '../connection/types';
+import { Banner } from '../ui/banner';
 import { useCodecast } from '../ui/context';
 import { useAction, useSignal } from '../ui/hooks';
 import { Problem } from '../ui/problem';
@@ -16,8 +17,8 @@ export function Losses(props: { session: ISession | undefined }): JSX.Element | 
   const { loss } = losses;
   if (loss !== 'nothing') {
     return (
-      <Banner loss={loss} retry={loss !== 'network'}>
-        {lossWords(loss, trans)}
+      <Banner loss={loss} words={lossWords(loss, trans)}>
+        {loss !== 'network' && <Retry />}
       </Banner>
     );
   }
@@ -27,25 +28,19 @@ export function Losses(props: { session: ISession | undefined }): JSX.Element | 
   return null;
 }
 
-function Banner(props: { loss: string; retry?: boolean; children: React.ReactNode }): JSX.Element {
+function Retry(): JSX.Element {
   const { trans, codecast } = useCodecast();
   return (
-    <div className="jp-Codecast-banner" role="status" data-loss={props.loss}>
-      <offlineBoltIcon.react tag="span" className="jp-Codecast-bannerIcon" />
-      <span className="jp-Codecast-bannerText">{props.children}</span>
-      {props.retry && (
-        <>
-          <Countdown />
-          <button
-            type="button"
-            className="jp-Codecast-link"
-            onClick={() => codecast.stream.reconnect()}
-          >
-            {trans.__('Try now')}
-          </button>
-        </>
-      )}
-    </div>
+    <>
+      <Countdown />
+      <button
+        type="button"
+        className="jp-Codecast-link"
+        onClick={() => codecast.stream.reconnect()}
+      >
+        {trans.__('Try now')}
+      </button>
+    </>
   );
 }
 
@@ -69,13 +64,14 @@ function MachineLost(props: { machine: string; known: IMachine | undefined }): J
   const { codecast, trans } = useCodecast();
   const { busy, problem, run } = useAction();
   const tries = known?.state === 'connecting' || known?.state === 'reconnecting';
+  const words = (
+    <>
+      {trans.__('No connection to %1. The session goes on there; prompts wait here.', machine)}{' '}
+      {tries && <small>{codecast.hub.doing(machine) || trans.__('reconnecting…')}</small>}
+    </>
+  );
   return (
-    <div className="jp-Codecast-banner" role="status" data-loss="machine">
-      <refreshIcon.react tag="span" className="jp-Codecast-bannerIcon" />
-      <span className="jp-Codecast-bannerText">
-        {trans.__('No connection to %1. The session goes on there; prompts wait here.', machine)}{' '}
-        {tries && <small>{codecast.hub.doing(machine) || trans.__('reconnecting…')}</small>}
-      </span>
+    <Banner loss="machine" words={words} icon={refreshIcon}>
       {!tries && (
         <button
           type="button"
@@ -87,6 +83,6 @@ function MachineLost(props: { machine: string; known: IMachine | undefined }): J
         </button>
       )}
       <Problem problem={problem ?? (tries ? null : known?.error)} />
-    </div>
+    </Banner>
   );
 }

@@ -1,7 +1,7 @@
 import { ReactWidget } from '@jupyterlab/apputils';
-import { offlineBoltIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import { Banner } from '../ui/banner';
 import { Context, IContext, useCodecast } from '../ui/context';
 import { useSignal } from '../ui/hooks';
 import { TerminalModel } from './model';
@@ -47,14 +47,12 @@ function Words(props: { model: TerminalModel; again: () => void }): JSX.Element 
       ? trans.__('The Jupyter server does not answer.')
       : trans.__('%1 does not answer. What you type arrives when it is back.', machine);
   return (
-    <div className="jp-Codecast-banner" role="status" data-loss={isLost ? 'server' : 'machine'}>
-      <offlineBoltIcon.react tag="span" className="jp-Codecast-bannerIcon" />
-      <span className="jp-Codecast-bannerText">{words}</span>
+    <Banner loss={isLost ? 'server' : 'machine'} words={words}>
       {isLost && (
         <button type="button" className="jp-Codecast-link" onClick={again}>
           {trans.__('Open a New One')}
         </button>
       )}
-    </div>
+    </Banner>
   );
 }
