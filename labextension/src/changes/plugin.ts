@@ -4,9 +4,8 @@ import { createElement } from 'react';
 
 import { CommandIDs } from '../commands';
 import { Context, IContext } from '../ui/context';
-import { SESSION_ARGS, targetOf } from '../ui/front';
+import { IFront, SESSION_ARGS, targetOf } from '../ui/front';
 import { codecastIcon } from '../ui/icon';
-import { IFront } from '../ui/plugin';
 import { ChangesModel } from './model';
 import { ChangesView } from './view';
 

@@ -2,8 +2,7 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { Notification } from '@jupyterlab/apputils';
 
 import { CommandIDs } from '../commands';
-import { attempt, SESSION_ARGS, targetOf } from '../ui/front';
-import { IFront } from '../ui/plugin';
+import { attempt, IFront, SESSION_ARGS, targetOf } from '../ui/front';
 
 /** A session's transcript as a file beside one's notebooks. */
 export const exportPlugin: JupyterFrontEndPlugin<void> = {

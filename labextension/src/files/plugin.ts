@@ -3,8 +3,7 @@ import { FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { folderIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
-import { attempt, SESSION_ARGS, targetOf } from '../ui/front';
-import { IFront } from '../ui/plugin';
+import { attempt, IFront, SESSION_ARGS, targetOf } from '../ui/front';
 import { DRIVE, SessionDrive } from './drive';
 
 const BROWSER = 'codecast-files';

@@ -3,8 +3,7 @@ import { Notification as Toast } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { CommandIDs } from '../commands';
-import { NO_ARGS } from '../ui/front';
-import { IFront } from '../ui/plugin';
+import { IFront, NO_ARGS } from '../ui/front';
 import { INotice, Notices } from './notices';
 import { titleOf, toastOf } from './words';
 

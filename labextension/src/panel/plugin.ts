@@ -5,10 +5,9 @@ import { createElement } from 'react';
 
 import { CommandIDs } from '../commands';
 import { IContext } from '../ui/context';
-import { attempt, MACHINE_ARGS, NO_ARGS } from '../ui/front';
+import { attempt, IFront, MACHINE_ARGS, NO_ARGS } from '../ui/front';
 import { codecastIcon } from '../ui/icon';
 import { Overlay } from '../ui/overlay';
-import { IFront } from '../ui/plugin';
 import { AddMachine } from './add';
 import { Adopt } from './adopt';
 import { Doctor } from './doctor';

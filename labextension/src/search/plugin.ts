@@ -2,9 +2,8 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { createElement } from 'react';
 
 import { CommandIDs } from '../commands';
-import { NO_ARGS } from '../ui/front';
+import { IFront, NO_ARGS } from '../ui/front';
 import { Overlay } from '../ui/overlay';
-import { IFront } from '../ui/plugin';
 import { Finding } from './finding';
 import { SearchBox } from './search';
 

@@ -2,9 +2,8 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { Dialog, MainAreaWidget, showDialog, WidgetTracker } from '@jupyterlab/apputils';
 
 import { CommandIDs } from '../commands';
-import { attempt, SESSION_ARGS, targetOf } from '../ui/front';
+import { attempt, IFront, SESSION_ARGS, targetOf } from '../ui/front';
 import { codecastIcon } from '../ui/icon';
-import { IFront } from '../ui/plugin';
 import type { SessionWidget } from './widget';
 
 const SOON = 1000; // milliseconds after Lab has its own in place

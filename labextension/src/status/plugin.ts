@@ -4,7 +4,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { createElement } from 'react';
 
 import { Context, IContext } from '../ui/context';
-import { IFront } from '../ui/plugin';
+import { IFront } from '../ui/front';
 import { StatusItem } from './item';
 
 class Status extends ReactWidget {

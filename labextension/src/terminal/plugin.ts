@@ -8,8 +8,7 @@ import { terminalIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
 import { ITerminal } from '../connection/types';
-import { attempt, targetOf } from '../ui/front';
-import { IFront } from '../ui/plugin';
+import { attempt, IFront, targetOf } from '../ui/front';
 import { TerminalBanner } from './banner';
 import { TerminalModel } from './model';
 

@@ -1,8 +1,35 @@
-import { Notification } from '@jupyterlab/apputils';
+import { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget, Notification, WidgetTracker } from '@jupyterlab/apputils';
+import { Token } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
 import { CodecastError } from '../connection/api';
-import type { IFront } from './plugin';
+import { IContext } from './context';
+
+/** What our plugins need of the application around them. */
+export interface IFront {
+  readonly context: IContext;
+  /** Puts things back after a reload, where the application does that. */
+  readonly restorer: ILayoutRestorer | null;
+  /** Names commands in the palette. */
+  list(...commands: string[]): void;
+  /**
+   * Shows a widget in the main area. Where that has room for one document only, as in Notebook 7,
+   * it goes to the right of it.
+   */
+  show<T extends Widget>(
+    widget: MainAreaWidget<T>,
+    tracker: WidgetTracker<MainAreaWidget<T>>,
+    options?: Parameters<JupyterFrontEnd.IShell['add']>[2]
+  ): void;
+  /** The session in front: the one that a command without an id is about. */
+  inFront(): string | undefined;
+}
+
+export const IFront = new Token<IFront>(
+  'codecast-jupyter:IFront',
+  'The application around our plugins: what components need, palette, layout.'
+);
 
 /** The session that a widget of ours is about: its view, its terminal, its changes. */
 export function sessionOf(widget: Widget | null): string | undefined {
