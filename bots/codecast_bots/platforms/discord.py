@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .contract import (
     Check,
     Event,
     FileIn,
+    FileOut,
     Gone,
     Health,
     Limits,
@@ -34,13 +35,14 @@ from .contract import (
 from .discord_check import checks
 from .discord_commands import menu, same
 from .discord_gateway import Gateway
-from .discord_http import ARCHIVED, Refused, Rest, download
+from .discord_http import ARCHIVED, Rest, download
 from .discord_inbox import Inbox
 from .discord_markdown import size
-from .discord_objects import FORUMS, NO_EMBEDS, NOBODY, SILENT, payload
+from .discord_objects import FORUMS, NO_EMBEDS, NOBODY, SILENT, channel_of, payload
 from .discord_places import Places
 from .discord_recovery import MOST_FILES, find
 from .discord_threads import Threads
+from .rest import Refused
 from .showing import Showing
 
 Json = dict[str, Any]
@@ -111,7 +113,7 @@ class DiscordAdapter:
         return Limits(
             text=TEXT,
             size=size,
-            budget=place.thread or place.chat,
+            budget=channel_of(place),
             gap=GAP,
             buttons=25,
             label=80,
@@ -121,9 +123,7 @@ class DiscordAdapter:
         )
 
     async def send(self, place: Place, out: Outgoing, key: str) -> MessageRef:
-        body = payload(out)
-        if len(body["content"]) > TEXT:
-            raise TooBig(f"{len(body['content'])} characters, of {TEXT}")
+        body = _fitting(out)
         most = self.limits(place).file_up
         for file in out.files:
             if not file.path.is_file():
@@ -139,13 +139,13 @@ class DiscordAdapter:
         if out.reply_to:
             more["message_reference"] = {
                 "message_id": out.reply_to,
-                "channel_id": place.thread or place.chat,
+                "channel_id": channel_of(place),
                 "fail_if_not_exists": False,
             }
         made = await self._post(place, {**body, **more}, groups[0])
         ref = MessageRef(place, str(made["id"]))
         self._sent.append(ref.id)
-        self._inbox.saw(place.thread or place.chat, ref.id)
+        self._inbox.saw(channel_of(place), ref.id)
         if str(made.get("content") or "") != body["content"]:
             await self.edit(ref, out)  # it was made before, by a call of which nobody knew
         for number, group in enumerate(groups[1:], 1):
@@ -154,44 +154,30 @@ class DiscordAdapter:
             await self._post(place, plain, group)
         return ref
 
-    async def _post(self, place: Place, body: Json, files: Sequence[Any]) -> Json:
+    async def _post(self, place: Place, body: Json, files: Sequence[FileOut]) -> Json:
         made = await self._rest.call(
             "POST", "/channels/{channel_id}/messages", body, files=files,
-            channel_id=place.thread or place.chat,
+            channel_id=channel_of(place),
         )  # fmt: skip
         return dict(made)
 
     async def edit(self, ref: MessageRef, out: Outgoing) -> None:
-        await self._awake(ref.place, self._edit(ref, out), lambda: self._edit(ref, out))
-
-    async def _edit(self, ref: MessageRef, out: Outgoing) -> None:
-        body = payload(out)
-        if len(body["content"]) > TEXT:
-            raise TooBig(f"{len(body['content'])} characters, of {TEXT}")
-        await self._rest.call(
-            "PATCH", "/channels/{channel_id}/messages/{message_id}", body,
-            channel_id=ref.place.thread or ref.place.chat, message_id=ref.id,
-        )  # fmt: skip
-
-    async def _awake(self, place: Place, work: Coroutine[Any, Any, None], again: Any) -> None:
-        """A thread that sleeps takes new messages, but no changes: it is woken."""
-        try:
-            await work
-        except Refused as error:
-            if error.code != ARCHIVED or place.thread is None:
-                raise
-            await self._threads.change(place.thread, {"archived": False})
-            await again()
+        await self._change(ref, "PATCH", _fitting(out))
 
     async def delete(self, ref: MessageRef) -> None:
-        async def remove() -> None:
-            await self._rest.call(
-                "DELETE", "/channels/{channel_id}/messages/{message_id}",
-                channel_id=ref.place.thread or ref.place.chat, message_id=ref.id,
-            )  # fmt: skip
-
         with contextlib.suppress(Gone):
-            await self._awake(ref.place, remove(), remove)
+            await self._change(ref, "DELETE")
+
+    async def _change(self, ref: MessageRef, method: str, body: Json | None = None) -> None:
+        """A thread that sleeps takes new messages, but no changes: it is woken."""
+        path, channel = "/channels/{channel_id}/messages/{message_id}", channel_of(ref.place)
+        try:
+            await self._rest.call(method, path, body, channel_id=channel, message_id=ref.id)
+        except Refused as error:
+            if error.code != ARCHIVED or ref.place.thread is None:
+                raise
+            await self._threads.change(channel, {"archived": False})
+            await self._rest.call(method, path, body, channel_id=channel, message_id=ref.id)
 
     async def draft(self, place: Place, out: Outgoing, key: str) -> bool:
         return False
@@ -218,7 +204,7 @@ class DiscordAdapter:
     async def _type(self, place: Place) -> None:
         with contextlib.suppress(PlatformError):
             await self._rest.call(
-                "POST", "/channels/{channel_id}/typing", channel_id=place.thread or place.chat
+                "POST", "/channels/{channel_id}/typing", channel_id=channel_of(place)
             )
 
     # -- threads, files, the menu
@@ -265,9 +251,16 @@ class DiscordAdapter:
         return await checks(self.settings)
 
 
-def _together(files: Sequence[Any]) -> list[list[Any]]:
+def _fitting(out: Outgoing) -> Json:
+    body = payload(out)
+    if len(body["content"]) > TEXT:
+        raise TooBig(f"{len(body['content'])} characters, of {TEXT}")
+    return body
+
+
+def _together(files: Sequence[FileOut]) -> list[list[FileOut]]:
     """The files of each message; at least one message."""
-    groups: list[list[Any]] = [[]]
+    groups: list[list[FileOut]] = [[]]
     taken = 0
     for file in files:
         length = file.path.stat().st_size

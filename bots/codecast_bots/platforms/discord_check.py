@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import discord
@@ -81,12 +82,16 @@ def _found(gateway: Gateway, settings: PlatformSettings) -> list[Check]:
     return found
 
 
+def _lacking(given: discord.Permissions, rights: Mapping[str, str]) -> list[str]:
+    return [name for key, name in rights.items() if not getattr(given, key)]
+
+
 def _rights(where: str, given: discord.Permissions, invite: str) -> list[Check]:
-    missing = [name for key, name in NEEDED.items() if not getattr(given, key)]
+    missing = _lacking(given, NEEDED)
     if missing:
         hint = f"Server Settings, Roles, the bot's role; or invite it once more: {invite}"
         return [Check("rights", "error", f"missing on {where}: {', '.join(missing)}", hint)]
-    wished = [name for key, name in WISHED.items() if not getattr(given, key)]
+    wished = _lacking(given, WISHED)
     if wished:
         words = f"on {where} it cannot name threads that it did not open: {', '.join(wished)}"
         return [Check("rights", "warning", words, "Server Settings, Roles, the bot's role")]
@@ -100,7 +105,7 @@ def _channel(gateway: Gateway, chat: str) -> list[Check]:
         return [Check("channel", "error", f"{chat} is none that the bot sees", hint)]
     given = channel.permissions_for(channel.guild.me)
     hint = f"Edit Channel, Permissions, of #{channel.name}: add the bot's role"
-    missing = [name for key, name in NEEDED.items() if not getattr(given, key)]
+    missing = _lacking(given, NEEDED)
     if missing:
         words = f"missing in #{channel.name}: {', '.join(missing)}"
         return [Check("channel", "error", words, hint)]

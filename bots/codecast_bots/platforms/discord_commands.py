@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -89,11 +90,10 @@ def chosen(data: Json) -> Chosen:
 def line(command: MenuCommand | None, given: Chosen) -> str:
     """As it would be typed: `/start gpu ~/project --cli claude`."""
     words = [f"/{given.name}"]
-    arguments = command.arguments if command is not None else ()
-    known = {a.name.lower(): a for a in arguments}
-    named = [name for name, a in known.items() if not a.option and name in given.values]
-    named += [name for name in given.values if name not in named and name in known]
-    for name in [*named, *(n for n in given.values if n not in known)]:
+    known = {a.name.lower(): a for a in command.arguments} if command is not None else {}
+    first = [name for name, a in known.items() if not a.option and name in given.values]
+    listed = [name for name in given.values if name in known]
+    for name in dict.fromkeys([*first, *listed, *given.values]):
         value, argument = given.values[name], known.get(name)
         if argument is not None and argument.option:
             words += (
@@ -105,9 +105,8 @@ def line(command: MenuCommand | None, given: Chosen) -> str:
 
 
 def _word(value: str) -> str:
-    if value and not re.search(r"[\s\"'\\]", value):
-        return value
-    return "'" + value.replace("'", "'\"'\"'") + "'"
+    plain = value and not re.search(r"[\s\"'\\]", value)
+    return value if plain else shlex.quote(value)
 
 
 def choices(found: Sequence[tuple[str, str]]) -> list[Json]:
@@ -116,5 +115,5 @@ def choices(found: Sequence[tuple[str, str]]) -> list[Json]:
     for value, help in found:
         if len(value) <= CHOICE:
             name = f"{value} — {help}" if help else value
-            made.append({"name": name[:CHOICE] if len(name) > CHOICE else name, "value": value})
+            made.append({"name": name[:CHOICE], "value": value})
     return made[:MOST_CHOICES]

@@ -74,7 +74,7 @@ class Gateway(discord.Client):
             ) from None
         except (discord.DiscordException, aiohttp.ClientError, OSError, asyncio.TimeoutError) as e:
             raise translate(e) from None
-        self._running = asyncio.create_task(self._run())
+        self._running = asyncio.create_task(self.connect())
         first = asyncio.create_task(self._first.wait())
         done, _ = await asyncio.wait(
             {first, self._running}, timeout=READY_WITHIN, return_when=asyncio.FIRST_COMPLETED
@@ -99,9 +99,6 @@ class Gateway(discord.Client):
         if self._left:
             await asyncio.wait(self._left)
         self.connected = False
-
-    async def _run(self) -> None:
-        await self.connect()
 
     def _over(self, task: asyncio.Task[None]) -> None:
         if self._running is task and not task.cancelled():

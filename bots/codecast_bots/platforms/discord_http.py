@@ -30,6 +30,7 @@ from .contract import (
     TooBig,
     Unavailable,
 )
+from .rest import Refused, reason, save
 
 Json = dict[str, Any]
 PATIENCE = 75.0  # seconds of one call, with the waits in it
@@ -40,14 +41,6 @@ GONE = {10003, 10004, 10008, 10013}
 NO_INTERACTION = {10062, 10015, 40060, 50027}
 ARCHIVED = 50083
 HAS_THREAD = 160004
-
-
-class Refused(Rejected):
-    """`code` is Discord's."""
-
-    def __init__(self, code: int, words: str) -> None:
-        super().__init__(f"{words} ({code})")
-        self.code = code
 
 
 class TooLate(Rejected):
@@ -99,6 +92,14 @@ class Rest:
             for file in opened:
                 file.close()
 
+    async def history(self, channel: str, after: int | str, limit: int) -> list[Json]:
+        """At most so many messages behind one, the oldest first. Raises PlatformError."""
+        found: list[Json] = await self.call(
+            "GET", "/channels/{channel_id}/messages", query={"after": after, "limit": limit},
+            channel_id=channel,
+        )  # fmt: skip
+        return sorted(found, key=lambda message: int(message["id"]))
+
 
 def _form(body: Json, files: Sequence[discord.File]) -> list[Json]:
     form: list[Json] = [{"name": "payload_json", "value": json.dumps(body)}]
@@ -132,8 +133,7 @@ def translate(error: BaseException) -> PlatformError:
     if isinstance(error, discord.HTTPException):
         return _refused(error)
     unsent = isinstance(error, aiohttp.ClientConnectorError)
-    words = str(error) or type(error).__name__
-    return Unavailable(f"Discord does not answer: {words}", maybe_sent=not unsent)
+    return Unavailable(f"Discord does not answer: {reason(error)}", maybe_sent=not unsent)
 
 
 def _refused(error: discord.HTTPException) -> PlatformError:
@@ -162,7 +162,6 @@ def _refused(error: discord.HTTPException) -> PlatformError:
 
 async def download(url: str, to: Path, limit: int) -> None:
     """Raises TooBig before more than `limit` bytes were taken, Gone, Unavailable."""
-    taken = 0
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(300, connect=20)) as session:
             async with session.get(url) as answer:
@@ -170,11 +169,6 @@ async def download(url: str, to: Path, limit: int) -> None:
                     raise Unavailable(f"Discord answers {answer.status}")
                 if answer.status >= 400:
                     raise Gone("the file is not there any more")
-                with to.open("wb") as file:
-                    async for part in answer.content.iter_chunked(1 << 16):
-                        taken += len(part)
-                        if taken > limit:
-                            raise TooBig(f"it has more than {limit} bytes")
-                        file.write(part)
+                await save(answer.content.iter_chunked(1 << 16), to, limit)
     except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-        raise Unavailable(str(error) or type(error).__name__) from None
+        raise Unavailable(reason(error)) from None

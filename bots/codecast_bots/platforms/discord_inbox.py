@@ -25,6 +25,7 @@ from .discord_gateway import Gateway
 from .discord_http import Rest
 from .discord_objects import (
     addressed,
+    channel_of,
     edited_at,
     files_of,
     first_id,
@@ -59,18 +60,11 @@ class Inbox:
         self._rest = rest
         self._places = places
         self._threads = threads
-        self._spawn = spawn
+        self.presses = Presses(gateway, rest, self._deliver, spawn)
         self._queue: asyncio.Queue[tuple[str, Json] | Event | PlatformError] = asyncio.Queue()
         self._seen: dict[str, int] = {}  # the newest message taken, by channel
         self._since: dict[str, int] = {}  # older ones are not missed, where none was taken
         self._newest: dict[str, int] = {}  # heard of, by channel
-        self._made: Presses | None = None
-
-    @property
-    def presses(self) -> Presses:
-        if self._made is None:
-            self._made = Presses(self._rest, self._gateway.own, self._deliver, self._spawn)
-        return self._made
 
     def _deliver(self, event: Event) -> None:
         if isinstance(event, TextIn) and event.message:
@@ -85,17 +79,17 @@ class Inbox:
         for place, message in seen.items():
             self._places.remember(place)
             if message.isdigit():
-                self._seen[place.thread or place.chat] = int(message)
+                self._seen[channel_of(place)] = int(message)
             elif place.thread:
                 self.watch(place, place.thread)
 
     def watch(self, place: Place, message: str) -> None:
         """What is said there from now on must not be missed."""
-        self._since.setdefault(place.thread or place.chat, int(message))
+        self._since.setdefault(channel_of(place), int(message))
 
     def mark(self, place: Place) -> str:
         """The newest message there; empty where none is known, and a nonce must do."""
-        return str(self._newest.get(place.thread or place.chat) or "")
+        return str(self._newest.get(channel_of(place)) or "")
 
     def saw(self, channel: str, message: str) -> None:
         self._newest[channel] = max(self._newest.get(channel, 0), int(message))
@@ -196,7 +190,7 @@ class Inbox:
 
     def _gone(self, place: Place, why: str) -> GoneIn:
         id = f"discord gone {place.chat} {place.thread} {time.time_ns()}"
-        self._forget(place.thread or place.chat)
+        self._forget(channel_of(place))
         return GoneIn(id, place, Person("", ""), time.time(), why)
 
     def _forget(self, channel: str) -> None:
@@ -240,11 +234,7 @@ class Inbox:
         """The oldest first; nothing where it cannot be had."""
         for attempt in range(TRIES):
             try:
-                page: list[Json] = await self._rest.call(
-                    "GET", "/channels/{channel_id}/messages",
-                    query={"after": after, "limit": PAGE}, channel_id=channel,
-                )  # fmt: skip
-                return sorted(page, key=lambda message: int(message["id"]))
+                return await self._rest.history(channel, after, PAGE)
             except (Gone, Forbidden) as error:
                 log.info("what was said in %s cannot be read: %s", channel, error)
                 self._forget(channel)

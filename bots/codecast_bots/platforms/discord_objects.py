@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from .contract import Button, Choice, Control, FileIn, Outgoing, Person
+from .contract import Button, Choice, Control, FileIn, Outgoing, Person, Place
 from .discord_markdown import discord, escaped
 
 Json = dict[str, Any]
@@ -24,6 +24,11 @@ NO_EMBEDS, EPHEMERAL, SILENT = 1 << 2, 1 << 6, 1 << 12  # flags of a message
 NOBODY: Json = {"parse": [], "replied_user": False}  # nobody is called by what an agent says
 EMPTY = "\u200b"
 PRESS, ASK, PICK = "p", "w", "s"  # kinds of a custom_id
+
+
+def channel_of(place: Place) -> str:
+    """Threads are channels, too."""
+    return place.thread or place.chat
 
 
 def moment(id: int | str) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
+from ..recent import Recent
 from .contract import Place
 from .discord_gateway import Gateway
 from .discord_http import Rest
-from .discord_objects import THREADS
+from .discord_objects import THREADS, channel_of
 
 Json = dict[str, Any]
 KEEP = 5000
@@ -18,12 +18,10 @@ class Places:
     def __init__(self, gateway: Gateway, rest: Rest) -> None:
         self._gateway = gateway
         self._rest = rest
-        self._known: OrderedDict[str, Place] = OrderedDict()  # by channel
+        self._known: Recent[str, Place] = Recent(KEEP)  # by channel
 
     def remember(self, place: Place) -> Place:
-        self._known[place.thread or place.chat] = place
-        if len(self._known) > KEEP:
-            self._known.popitem(last=False)
+        self._known[channel_of(place)] = place
         return place
 
     def known(self, channel: str) -> Place | None:

@@ -27,6 +27,7 @@ from .contract import (
     TextIn,
 )
 from .discord_commands import Chosen, choices, chosen, line
+from .discord_gateway import Gateway
 from .discord_http import Rest, TooLate
 from .discord_markdown import escaped
 from .discord_objects import (
@@ -35,6 +36,7 @@ from .discord_objects import (
     NO_EMBEDS,
     NOBODY,
     PICK,
+    channel_of,
     modal,
     moment,
     submitted,
@@ -84,13 +86,13 @@ class Presses:
 
     def __init__(
         self,
+        gateway: Gateway,
         rest: Rest,
-        account: str,
         deliver: Callable[[Event], None],
         spawn: Spawn,
     ) -> None:
+        self._gateway = gateway
         self._rest = rest
-        self._account = account
         self._deliver = deliver
         self._spawn = spawn
         self.commands: dict[str, MenuCommand] = {}
@@ -105,7 +107,7 @@ class Presses:
             self._press(interaction, place)
 
     def _id(self, interaction: Json) -> str:
-        return f"discord {self._account} {interaction['id']}"
+        return f"discord {self._gateway.own} {interaction['id']}"
 
     # -- presses
 
@@ -149,8 +151,7 @@ class Presses:
         words = line(command, given)
         secret = command is not None and command.secret
         shown = f"`{words[:1900]}`" if "`" not in words else escaped(words)[:2000]
-        data: Json = {"content": shown, "allowed_mentions": NOBODY}
-        data["flags"] = NO_EMBEDS
+        data: Json = {"content": shown, "flags": NO_EMBEDS, "allowed_mentions": NOBODY}
         if secret:
             data.update(content="Taken; nobody else saw it.", flags=EPHEMERAL)
         try:
@@ -183,7 +184,7 @@ class Presses:
         try:
             await self._rest.call(
                 "POST", "/channels/{channel_id}/messages", body,
-                channel_id=place.thread or place.chat,
+                channel_id=channel_of(place),
             )  # fmt: skip
         except PlatformError as error:
             log.warning("a late command could not be told: %s", error)

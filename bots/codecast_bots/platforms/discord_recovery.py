@@ -7,7 +7,7 @@ from typing import Any
 
 from .contract import Forbidden, Outgoing, Place
 from .discord_http import Rest
-from .discord_objects import components, content_of
+from .discord_objects import channel_of, components, content_of
 
 Json = dict[str, Any]
 LOOK = 100  # messages behind the mark
@@ -22,15 +22,12 @@ async def find(
     if not mark:
         return "", ""
     try:
-        found: list[Json] = await rest.call(
-            "GET", "/channels/{channel_id}/messages", query={"after": mark, "limit": LOOK},
-            channel_id=place.thread or place.chat,
-        )  # fmt: skip
+        found = await rest.history(channel_of(place), mark, LOOK)
     except Forbidden:  # it may not read back; the nonce is left
         return "", ""
     wanted, ids = content_of(out), _ids(components(out.controls))
     files = min(len(out.files), MOST_FILES)
-    for message in sorted(found, key=lambda m: int(m["id"])):
+    for message in found:
         content = str(message.get("content") or "")
         if str(message["author"]["id"]) != own or str(message["id"]) in known:
             continue

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from typing import Any
 
+from ..recent import Recent
 from ..tasks import Spawn
 from .contract import Gone, Place, PlatformError, RateLimited
-from .discord_http import HAS_THREAD, Refused, Rest
+from .discord_http import HAS_THREAD, Rest
+from .rest import Refused
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -34,14 +35,12 @@ class Threads:
     def __init__(self, rest: Rest, spawn: Spawn) -> None:
         self._rest = rest
         self._spawn = spawn
-        self.authors: OrderedDict[str, str] = OrderedDict()  # of messages, to join their threads
+        self.authors: Recent[str, str] = Recent(KEEP)  # of messages, to join their threads
         self._renamed: dict[str, list[float]] = {}
         self._wanted: dict[str, tuple[str, str]] = {}  # title, and the one it had, by thread
 
     def wrote(self, message: str, person: str) -> None:
         self.authors[message] = person
-        if len(self.authors) > KEEP:
-            self.authors.popitem(last=False)
 
     async def open(self, place: Place, title: str, on: str | None, forum: bool) -> str:
         """The id of the new thread."""

@@ -12,11 +12,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..recent import Recent
 from ..settings import PlatformSettings
 from ..tasks import Tasks
 from .contract import (
@@ -70,8 +70,8 @@ class LarkAdapter:
         self._cards = Cards(self._http)
         self._connection = Connection(self._http.endpoint)
         self._reader = Reader(self.account, "", People(self._http))
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._latest: OrderedDict[Place, str] = OrderedDict()  # what somebody said there last
+        self._seen: Recent[str, None] = Recent(SEEN)
+        self._latest: Recent[Place, str] = Recent(SEEN)  # what somebody said there last
         self._working: dict[Place, asyncio.Task[str]] = {}
         self._tasks = Tasks(self.name)
 
@@ -119,13 +119,8 @@ class LarkAdapter:
                 continue
             if isinstance(event, TextIn):
                 self._latest[event.place] = event.message
-                self._latest.move_to_end(event.place)
-                if len(self._latest) > SEEN:
-                    self._latest.popitem(last=False)
             yield event
             self._seen[event.id] = None
-            if len(self._seen) > SEEN:
-                self._seen.popitem(last=False)
             if not isinstance(event, ActionIn):
                 await delivery.ack()
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from ..recent import Recent
 from .contract import Outgoing, Place, Unavailable
 from .lark_card import BODY, card, dumped, words_of
-from .lark_http import OUT_OF_ORDER, STREAM_CLOSED, Http, Refused
+from .lark_http import OUT_OF_ORDER, STREAM_CLOSED, Http
 from .lark_markdown import summary
+from .rest import Refused
 
 EPOCH = 1_767_225_600  # 2026: sequences are positive and below 2**31
 KEEP = 500  # cards of which the last state is known
@@ -51,8 +52,8 @@ class _Made:
 class Cards:
     def __init__(self, http: Http) -> None:
         self._http = http
-        self._cards: OrderedDict[str, _Card] = OrderedDict()  # by message
-        self._made: OrderedDict[str, _Made] = OrderedDict()  # by key
+        self._cards: Recent[str, _Card] = Recent(KEEP)  # by message
+        self._made: Recent[str, _Made] = Recent(KEEP)  # by key
 
     async def send(self, place: Place, out: Outgoing, key: str, post: Post) -> str:
         """The id of the message, which `post(content)` makes and tells with its time.
@@ -68,8 +69,6 @@ class Cards:
             )  # fmt: skip
             made = _Made(str(found["data"]["card_id"]), out, self._http.clock)
             self._made[key] = made
-            if len(self._made) > KEEP:
-                self._made.popitem(last=False)
         message, created = await post(dumped({"type": "card", "data": {"card_id": made.id}}))
         if created >= made.when:
             self._know(message, _Card(made.id, made.out))
@@ -131,8 +130,6 @@ class Cards:
 
     def _know(self, message: str, made: _Card) -> _Card:
         self._cards[message] = made
-        if len(self._cards) > KEEP:
-            self._cards.popitem(last=False)
         return made
 
 

@@ -23,6 +23,7 @@ from .contract import BadCredentials, PlatformError, Unavailable
 from .lark_frames import CONTROL, EVENT, PONG, Frame, const, ping
 from .lark_http import Endpoint
 from .pressing import PressAnswer
+from .rest import reason
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -113,8 +114,7 @@ class Connection:
         except InvalidStatus as error:
             raise _refused(error) from None
         except (OSError, WebSocketException, asyncio.TimeoutError) as error:
-            words = str(error) or type(error).__name__
-            raise Unavailable(f"Lark's long connection does not open: {words}") from None
+            raise Unavailable(f"Lark's long connection does not open: {reason(error)}") from None
         self._socket = socket
         self.connected, self.heard, self.error = True, time.monotonic(), ""
         return socket, int(service) if service.isdecimal() else 0
@@ -157,7 +157,7 @@ class Connection:
                     log.warning("lark: a frame could not be read: %s", error)
             self.error = "the connection was closed"
         except (WebSocketException, OSError) as error:
-            self.error = str(error) or type(error).__name__
+            self.error = reason(error)
         finally:
             beating.cancel()
             await asyncio.wait({beating})

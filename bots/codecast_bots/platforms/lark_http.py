@@ -27,12 +27,14 @@ from .contract import (
     TooBig,
     Unavailable,
 )
+from .rest import Refused, reason, save
 
 Json = dict[str, Any]
 FEISHU = "https://open.feishu.cn"
 TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
 ENDPOINT = "/callback/ws/endpoint"
 EARLY = 300.0  # seconds before its end that a token is renewed
+UNTOLD = 1.0  # seconds to wait, where a refusal tells none
 
 # codes, by what they mean for a message
 TOKEN_INVALID = {99991661, 99991663, 99991664, 99991665, 99991668, 99991671}
@@ -46,14 +48,6 @@ BIG = {230025, 200860, 234006, 234037, 300305}
 BUSY = {230049, 1, 1000040343, 1000040350}
 STREAM_CLOSED = {300309, 200850}
 OUT_OF_ORDER = 300317
-
-
-class Refused(Rejected):
-    """What the platform said no to; `code` is Lark's."""
-
-    def __init__(self, code: int, words: str) -> None:
-        super().__init__(f"{words} ({code})")
-        self.code = code
 
 
 class Endpoint(NamedTuple):
@@ -157,7 +151,6 @@ class Http:
     async def download(self, path: str, params: Mapping[str, str], to: Path, limit: int) -> None:
         """Raises TooBig before more than `limit` bytes were taken, Gone."""
         token = await self.token()
-        taken = 0
         try:
             async with self._client.stream(
                 "GET", f"/open-apis{path}", params=params,
@@ -168,12 +161,7 @@ class Http:
                     read(answer)
                 if int(answer.headers.get("content-length") or 0) > limit:
                     raise TooBig(f"it has {answer.headers['content-length']} bytes, of {limit}")
-                with to.open("wb") as file:
-                    async for part in answer.aiter_bytes():
-                        taken += len(part)
-                        if taken > limit:
-                            raise TooBig(f"it has more than {limit} bytes")
-                        file.write(part)
+                await save(answer.aiter_bytes(), to, limit)
         except httpx.HTTPError as error:
             raise _lost(error) from None
 
@@ -205,7 +193,7 @@ def read(answer: httpx.Response) -> Json:
 def _error(answer: httpx.Response, code: int, words: str) -> PlatformError:
     if code in LIMITED or answer.status_code == 429:
         reset = answer.headers.get("x-ogw-ratelimit-reset", "")
-        return RateLimited(float(reset) if reset.isdecimal() and int(reset) else 1.0, words)
+        return RateLimited(float(reset) if reset.isdecimal() and int(reset) else UNTOLD, words)
     if code in TOKEN_INVALID:
         return _TokenInvalid(words)
     if code in CREDENTIALS:
@@ -225,5 +213,4 @@ def _error(answer: httpx.Response, code: int, words: str) -> PlatformError:
 
 def _lost(error: httpx.HTTPError) -> Unavailable:
     unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-    words = str(error) or type(error).__name__
-    return Unavailable(f"Lark does not answer: {words}", maybe_sent=not unsent)
+    return Unavailable(f"Lark does not answer: {reason(error)}", maybe_sent=not unsent)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
 
 from codecast_jupyter.waiting import within
 
+from ..recent import Recent
 from .contract import MissingPermission, Person, PlatformError
 from .lark_http import Http
 
@@ -20,7 +20,7 @@ class People:
 
     def __init__(self, http: Http) -> None:
         self._http = http
-        self._names: OrderedDict[str, str] = OrderedDict()
+        self._names: Recent[str, str] = Recent(KEEP)
         self._allowed = True
 
     def known(self, id: str) -> Person:
@@ -31,8 +31,6 @@ class People:
             with contextlib.suppress(PlatformError, asyncio.TimeoutError):
                 name = await within(self._name(id), PATIENCE)
                 self._names[id] = name or id
-                if len(self._names) > KEEP:
-                    self._names.popitem(last=False)
         return self.known(id)
 
     async def _name(self, id: str) -> str:

@@ -53,14 +53,9 @@ from .contract import (
     TooBig,
     Unavailable,
 )
+from .rest import reason
 from .showing import Showing
-from .telegram_answers import (
-    ChatLock,
-    Unchanged,
-    seconds_of,
-    translated,
-    words_of,
-)
+from .telegram_answers import ChatLock, Unchanged, seconds_of, translated
 from .telegram_check import checks
 from .telegram_objects import (
     CAPTIONED,
@@ -134,7 +129,7 @@ class TelegramAdapter:
             ) from None
         except errors.TelegramError as error:
             await self._shut()
-            raise Unavailable(f"Telegram does not answer: {words_of(error)}") from None
+            raise Unavailable(f"Telegram does not answer: {reason(error)}") from None
         self._me = self._bot.bot
         self.account = str(self._bot.id)
         self._reader = Reader(self._bot, self._seen, self._tasks.spawn)
@@ -173,11 +168,11 @@ class TelegramAdapter:
                     updates = await self._poll(0)  # the same again, and the rest of the album
             except errors.Conflict as error:
                 conflicts += 1
-                self._error = words_of(error)
+                self._error = reason(error)
                 if conflicts >= CONFLICTS:
                     raise Occupied(
                         "another program receives this bot's messages (or a webhook is set):"
-                        f" end it, or make a bot of its own ({words_of(error)})"
+                        f" end it, or make a bot of its own ({reason(error)})"
                     ) from None
                 await asyncio.sleep(2.0)
                 continue
@@ -187,7 +182,7 @@ class TelegramAdapter:
                 await asyncio.sleep(seconds_of(error) + 0.1)
                 continue
             except errors.TelegramError as error:
-                self._error, self._connected = words_of(error), False
+                self._error, self._connected = reason(error), False
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 15.0)
                 continue

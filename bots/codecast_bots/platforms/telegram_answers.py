@@ -26,6 +26,7 @@ from .contract import (
     Unavailable,
 )
 from .pressing import PressAnswer
+from .rest import reason
 
 
 class ChatLock:
@@ -90,7 +91,7 @@ async def translated(moved: list[GoneIn], place: Place) -> AsyncIterator[None]:
 
 
 def translate(moved: list[GoneIn], place: Place, error: errors.TelegramError) -> Exception:
-    words = words_of(error)
+    words = reason(error)
     lower = words.lower()
     if isinstance(error, errors.RetryAfter):
         return RateLimited(seconds_of(error), words)
@@ -121,10 +122,6 @@ _GONE = (
     "not found", "message can't be edited", "message_id_invalid", "topic_closed", "topic_deleted",
     "message can't be deleted", "chat_write_forbidden",
 )  # fmt: skip
-
-
-def words_of(error: BaseException) -> str:
-    return str(error).strip() or type(error).__name__
 
 
 def seconds_of(error: errors.RetryAfter) -> float:

@@ -8,7 +8,7 @@ from telegram import Bot
 from telegram import error as errors
 
 from .contract import Check
-from .telegram_answers import words_of
+from .rest import reason
 
 
 async def checks(bot: Bot) -> list[Check]:
@@ -21,7 +21,7 @@ async def checks(bot: Bot) -> list[Check]:
         hint = "@BotFather, /mybots, your bot, API Token"
         return [Check("token", "error", "Telegram does not know it", hint)]
     except errors.TelegramError as error:
-        return [Check("connection", "error", f"Telegram does not answer: {words_of(error)}")]
+        return [Check("connection", "error", f"Telegram does not answer: {reason(error)}")]
     finally:
         with contextlib.suppress(errors.TelegramError):
             await bot.shutdown()
