@@ -18,13 +18,13 @@ from tests.fixtures.world import World, configuration, opened
 
 # Two missed heartbeats, and as much again for a busy machine; TCP itself needs many minutes.
 NOTICED = 2 * wire.PING_EVERY * (wire.PING_MISSED + 1) + 5
-STEPS = "".join(f"{step} " for step in range(1, 25)) + "done."
+STEPS = "".join(f"{step} " for step in range(1, 17)) + "done."
 
 
 def test_a_frozen_sshd_is_replaced_beside_the_old_connection(world: World, project: Path) -> None:
     talk = world.talk(project, mode="auto")
     pid = talk.state["pid"]
-    id = talk.prompt("slow 6")
+    id = talk.prompt("slow 4")
     talk.wait_text("2 ")
     (frozen,) = world.sshd.connections()
     began = time.monotonic()
@@ -63,7 +63,7 @@ def test_a_wire_that_swallows_everything(far: tuple[World, Network]) -> None:
     world, network = far
     talk = world.talk(world.project(), mode="auto")
     pid = talk.state["pid"]
-    id = talk.prompt("slow 6")
+    id = talk.prompt("slow 4")
     talk.wait_text("2 ")
     network.cut()
     said = world.api.wait_machine("far", "reconnecting", deadline=NOTICED)

@@ -18,14 +18,14 @@ MACHINES = ["gpu", "local"]
 def test_during_a_turn(world: World, project: Path, machine: str) -> None:
     talk = world.talk(project, machine=machine, mode="auto")
     pid = talk.state["pid"]
-    id = talk.prompt("slow 8")
+    id = talk.prompt("slow 5")
     talk.wait_text("3 ")
     world.kill_server()
     assert living(pid)
     talk.wait_prompt(id)
     events = talk.events()
     assert_whole(events)
-    assert text_of(events) == "".join(f"{step} " for step in range(1, 33)) + "done."
+    assert text_of(events) == "".join(f"{step} " for step in range(1, 21)) + "done."
     assert talk.state["pid"] == pid
 
 

@@ -49,7 +49,7 @@ def test_a_running_session_lives_through_it(
     pid, supervisor = talk.state["pid"], world.ground.supervisor(talk.id)
     old = world.api.machine("gpu")["hello"]["agent"]
     talk.ask("run echo under the first")
-    id = talk.prompt("slow 8")
+    id = talk.prompt("slow 5")
     talk.wait_text("3 ")
 
     run(world, then)
@@ -62,7 +62,7 @@ def test_a_running_session_lives_through_it(
     assert (project / "second.txt").exists()
     events = talk.events()
     assert_whole(events)
-    assert "".join(f"{step} " for step in range(1, 33)) + "done." in text_of(events)
+    assert "".join(f"{step} " for step in range(1, 21)) + "done." in text_of(events)
     assert talk.state["pid"] == pid
     assert living(pid)
     assert world.ground.supervisor(talk.id) == supervisor
