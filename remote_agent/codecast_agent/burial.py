@@ -5,7 +5,7 @@ supervisor it finds dead. Whoever does it holds the session's lock, so doing it 
 is impossible and a second time changes nothing.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import tree
 from .journal import Journal, bounds, last_payload
@@ -95,6 +95,11 @@ def bury(path: str) -> Optional[Dict[str, Any]]:
 
     `{last_seq, killed}`, or None when somebody else holds the lock or the session is gone.
     """
+    return _locked(path, bury_locked)
+
+
+def _locked(path: str, work: Callable[[Place, Lock], Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """What it gives, or None when somebody else holds the lock or the session is gone."""
     place = Place(path)
     try:
         lock = place.lock()
@@ -103,7 +108,7 @@ def bury(path: str) -> Optional[Dict[str, Any]]:
     if lock is None:
         return None
     try:
-        return bury_locked(place, lock)
+        return work(place, lock)
     finally:
         lock.release()
 
@@ -124,14 +129,8 @@ def bury_locked(place: Place, lock: Lock) -> Dict[str, Any]:
 
 def lay_to_rest(path: str, by: Dict[str, str]) -> Optional[Dict[str, Any]]:
     """`bury`, and say that a person stopped the session: what waits is cancelled."""
-    place = Place(path)
-    try:
-        lock = place.lock()
-    except FileNotFoundError:
-        return None
-    if lock is None:
-        return None
-    try:
+
+    def work(place: Place, lock: Lock) -> Dict[str, Any]:
         killed = bury_locked(place, lock)["killed"]
         ledger = Ledger.read(place.journal)
         events: List[Event] = [
@@ -146,5 +145,5 @@ def lay_to_rest(path: str, by: Dict[str, str]) -> Optional[Dict[str, Any]]:
         finally:
             journal.close()
         return {"last_seq": bounds(place.journal)[1], "killed": killed}
-    finally:
-        lock.release()
+
+    return _locked(path, work)

@@ -47,18 +47,19 @@ _READ = frozenset(
 class Ledger:
     """`state` is the fold (`protocol.state`) without content.
 
-    `known` has every prompt ever accepted, `answers` and `withdrawn` every request that is
-    over, `turn` the last number given to a turn, `taken` says whether the CLI has shown that
-    it took the open turn's prompt, `steered` the prompts put into the open turn, `was_ready`
-    whether the CLI ever was, `has_budget` whether a budget was ever said, `tells_cost` is False
-    when turns have ended and nothing was said of their cost, `chosen` and `asked` are the
-    settings a person made, by name: those the CLI took, and those it has not said a word of
-    (`choices`), `heard` is when the last event came (seconds since 1970).
+    `known` has every prompt ever accepted, `moves` every move of one, `answers` and `withdrawn`
+    every request that is over, `turn` the last number given to a turn, `taken` says whether the
+    CLI has shown that it took the open turn's prompt, `steered` the prompts put into the open
+    turn, `was_ready` whether the CLI ever was, `has_budget` whether a budget was ever said,
+    `tells_cost` is False when turns have ended and nothing was said of their cost, `chosen` and
+    `asked` are the settings a person made, by name: those the CLI took, and those it has not said
+    a word of (`choices`), `heard` is when the last event came (seconds since 1970).
     """
 
     def __init__(self) -> None:
         self.state: state.State = state.initial()
         self.known: Set[str] = set()
+        self.moves: Set[str] = set()
         self.answers: Dict[str, Dict[str, Any]] = {}
         self.withdrawn: Set[str] = set()
         self.turn = 0
@@ -105,6 +106,8 @@ class Ledger:
             return
         if type == "prompt_state":
             self.known.add(str(data.get("prompt")))
+            if "move" in data:
+                self.moves.add(str(data["move"]))
             if data.get("steered"):
                 self.steered.add(str(data.get("prompt")))
             elif data.get("steered") is False:  # the CLI keeps it for a turn of its own

@@ -66,6 +66,31 @@ def check_waiting(ledger: Ledger, params: Dict[str, Any]) -> str:
     return id
 
 
+def moved(ledger: Ledger, params: Dict[str, Any]) -> Optional[Event]:
+    """The event that puts a waiting prompt in front of `before`, or to the end where that is
+    None; None when this `move` was made already.
+
+    Raises `bad_request`, `not_found` or `conflict`: one of the two waits no longer.
+    """
+    move, before = params.get("move"), params.get("before")
+    if not isinstance(move, str) or not 0 < len(move) <= 200:
+        raise CodecastError("bad_request", "A move needs an id chosen by its sender.")
+    if move in ledger.moves:
+        return None
+    id = check_waiting(ledger, params)
+    if before is not None:
+        if before == id:
+            raise CodecastError("bad_request", "A prompt cannot be put in front of itself.")
+        if before not in ledger.waiting():
+            raise CodecastError(
+                "conflict",
+                "The prompt that it was to be put in front of is no longer waiting.",
+                "Look at the queue, and move it once more.",
+            )
+    event = {"type": "prompt_state", "prompt": id, "state": "queued", "before": before or ""}
+    return {**event, "move": move, **person(params)}
+
+
 def cancelled(id: str, params: Dict[str, Any]) -> Event:
     return {"type": "prompt_state", "prompt": id, "state": "cancelled", **person(params)}
 

@@ -36,6 +36,7 @@ FORWARDED = [
     "prompt",
     "edit_prompt",
     "cancel_prompt",
+    "move_prompt",
     "interrupt",
     "answer",
     "set_mode",

@@ -27,6 +27,7 @@ class Verbs:
             "prompt": self.prompt,
             "edit_prompt": self.edit_prompt,
             "cancel_prompt": self.cancel_prompt,
+            "move_prompt": self.move_prompt,
             "interrupt": self.interrupt,
             "answer": self.answer,
             "set_mode": self.set_mode,
@@ -114,6 +115,14 @@ class Verbs:
     def cancel_prompt(self, params: Params, waiter: Waiter) -> None:
         id = prompts.check_waiting(self._ledger, params)
         self._scribe.record_durably(prompts.cancelled(id, params))
+        self._done(waiter)
+
+    def move_prompt(self, params: Params, waiter: Waiter) -> None:
+        event = prompts.moved(self._ledger, params)
+        if event is not None:
+            self._scribe.record_durably(event)
+        else:
+            self._scribe.urgent = True  # the first answer may have been lost before the sync
         self._done(waiter)
 
     # -- the turn

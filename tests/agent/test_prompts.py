@@ -1,5 +1,8 @@
 """A prompt is taken once, in order, and can be changed only while it waits."""
 
+import os
+import signal
+
 import pytest
 
 from codecast_agent.protocol.errors import CodecastError
@@ -67,6 +70,59 @@ def test_waiting_prompt_is_cancelled(talk: Talk) -> None:
     assert talk.ended("p") == "cancelled"
     assert talk.ask("say later") == "done"
     assert talk.said() == ["later"]
+
+
+def move(talk: Talk, prompt: str, before: str | None, id: str = "", **who: str) -> None:
+    talk.call("move_prompt", prompt=prompt, before=before, move=id or f"{prompt}-{before}", **who)
+
+
+def test_moved_prompts_run_in_the_new_order_also_after_the_supervisor_was_killed(
+    talk: Talk,
+) -> None:
+    first = talk.prompt("wait")
+    talk.feed.wait("turn_started")
+    for word in ("a", "b", "c", "d"):
+        talk.prompt(f"say {word}", word)
+    move(talk, "d", "a", by="ann", where="lab")  # d a b c
+    move(talk, "a", None)  # d b c a
+    move(talk, "c", "b")  # d c b a
+    move(talk, "c", None, "once")  # d b a c
+    move(talk, "a", "d")  # a d b c
+    move(talk, "c", None, "once")
+    move(talk, "b", "a", "later")  # b a d c
+    move(talk, "c", None, "once")  # said again: nothing changes
+    told = talk.feed.wait("prompt_state", move="d-a").data
+    assert (told["before"], told["by"], told["where"]) == ("a", "ann", "lab")
+    before = talk.supervisor
+    os.kill(before, signal.SIGKILL)
+    assert talk.ended(first) == "unknown"
+    talk.call("resume")
+    assert talk.supervisor != before
+    assert [talk.ended(each) for each in "badc"] == ["done"] * 4
+    assert talk.said() == ["b", "a", "d", "c"]
+    move(talk, "c", None, "once")  # done long ago, and said once more by a hub that was cut off
+
+
+def test_a_move_that_cannot_be_is_refused_and_changes_nothing(talk: Talk) -> None:
+    talk.prompt("wait", "running")
+    talk.feed.wait("turn_started")
+    talk.prompt("say a", "a")
+    talk.prompt("say b", "b")
+    journal = talk.relay.journal(S1)
+    wrongs: list[tuple[dict[str, object], str]] = [
+        ({"prompt": "running"}, "conflict"),
+        ({"prompt": "nobody"}, "not_found"),
+        ({"before": "running"}, "conflict"),
+        ({"before": "nobody"}, "conflict"),
+        ({"before": "b"}, "bad_request"),
+        ({"before": ["a"]}, "conflict"),
+        ({"move": 7}, "bad_request"),
+    ]
+    for wrong, code in wrongs:
+        with pytest.raises(CodecastError) as caught:
+            talk.call("move_prompt", **{"prompt": "b", "before": "a", "move": "m", **wrong})
+        assert caught.value.code == code, wrong
+    assert talk.relay.journal(S1) == journal
 
 
 @pytest.mark.parametrize("verb", ["edit_prompt", "cancel_prompt"])

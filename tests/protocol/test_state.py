@@ -23,6 +23,7 @@ def folded(told):
 def test_folds_as_the_typescript_twin_does(case):
     state = folded(case["events"])
     assert {field: state[field] for field in case["state"]} == case["state"]
+    assert list(state["prompts"]) == list(case["state"].get("prompts", state["prompts"]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -20,6 +20,8 @@ it.each(cases)('folds as the Python twin does: $name', ({ events, state }) => {
   for (const field of Object.keys(state) as (keyof ISessionState)[]) {
     expect(folded[field], field).toEqual(state[field]);
   }
+  const order = Object.keys(state.prompts ?? folded.prompts);
+  expect(Object.keys(folded.prompts)).toEqual(order);
 });
 
 it('takes no event twice', () => {

@@ -186,6 +186,9 @@ function step(state: ISessionState, event: SessionEvent): boolean {
       const entry = (state.prompts[event.prompt] ??= { prompt: event.prompt, state: '' });
       entry.state = event.state;
       copy(event, entry, ['content', 'by', 'where', 'steered']);
+      if (event.before !== undefined) {
+        putBefore(state.prompts, event.prompt, event.before);
+      }
       return true;
     }
     case 'request_opened': {
@@ -245,6 +248,17 @@ function step(state: ISessionState, event: SessionEvent): boolean {
       return true;
     default:
       return false;
+  }
+}
+
+/** In front of another one, or to the end where that is not there. */
+function putBefore(prompts: ISessionState['prompts'], prompt: string, before: string): void {
+  const others = Object.keys(prompts).filter(id => id !== prompt);
+  const behind = others.includes(before) ? others.slice(others.indexOf(before)) : [];
+  for (const id of [prompt, ...behind]) {
+    const entry = prompts[id];
+    delete prompts[id];
+    prompts[id] = entry;
   }
 }
 

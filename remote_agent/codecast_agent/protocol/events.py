@@ -251,12 +251,15 @@ EVENTS: Dict[str, Spec] = {
     "prompt_state": Spec(
         "`state` is queued (with the content, also when edited), running, done, failed, cancelled"
         " or unknown (nobody can tell whether the CLI took it). `steered` marks one put into a"
-        " running turn.",
+        " running turn. `before`, of a queued one, moves it in front of another queued one, or to"
+        " the end where it is empty; `move` is the id of that, by which it is done once.",
         {
             "prompt": "string",
             "state": "string",
             "content?": "Content[]",
             "steered?": "boolean",
+            "before?": "string",
+            "move?": "string",
             "by?": "string",
             "where?": "string",
             "error?": "Problem",

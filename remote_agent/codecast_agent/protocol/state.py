@@ -18,7 +18,7 @@ def initial() -> State:
 
     `status` is what a person is told: starting, idle, running, waiting (for an answer), paused
     (a limit of its budget is reached), exited, stopped or failed. `prompts` holds those not
-    yet ended, in order of arrival; `requests` the open ones.
+    yet ended, in the order in which they are run; `requests` the open ones.
     """
     return {
         "seq": 0,
@@ -126,6 +126,17 @@ def _prompt_state(state: State, time: float, data: Mapping[str, Any]) -> None:
     for field in ("content", "by", "where", "steered"):
         if field in data:
             entry[field] = data[field]
+    if "before" in data:
+        _put_before(state["prompts"], prompt, str(data["before"]))
+
+
+def _put_before(prompts: Dict[str, Any], prompt: str, before: str) -> None:
+    """In front of another one, or to the end where that is not there."""
+    prompts[prompt] = prompts.pop(prompt)
+    order = list(prompts)
+    if before in prompts and before != prompt:
+        for each in order[order.index(before) : -1]:
+            prompts[each] = prompts.pop(each)
 
 
 def _request_opened(state: State, time: float, data: Mapping[str, Any]) -> None:
