@@ -1,9 +1,9 @@
 """F3: the link drops in mid-stream and returns; the agent is untouched, the transcript whole.
 
 Away for one second, and for eight: longer than a turn, than the silence after which a link is
-given up, and so long that the pauses between attempts have grown. An hour or three days go that way,
-since nothing on the machine waits for the hub: the relay is gone in all these cases, and what
-it had not sent is read from the journal.
+given up, and so long that the pauses between attempts have grown. An hour or three days take the
+same way, since nothing on the machine waits for the hub: the relay is gone in all these cases, and
+what it had not sent is read from the journal.
 """
 
 from __future__ import annotations
