@@ -16,30 +16,19 @@ import os
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from telegram import (
-    Bot,
-    BotCommand,
-    InlineKeyboardMarkup,
-    InputMediaDocument,
-    LinkPreviewOptions,
-    Message,
-    Update,
-    User,
-)
+from telegram import BotCommand, Update, User
 from telegram import error as errors
-from telegram.request import HTTPXRequest
 
-from ..markdown import Rich, telegram_size, utf16
+from ..markdown import telegram_size
 from ..settings import PlatformSettings
 from ..tasks import Tasks
+from . import telegram_messages as messages
 from .contract import (
     BadCredentials,
     Check,
     Event,
     FileIn,
-    FileOut,
     Gone,
     GoneIn,
     Health,
@@ -56,29 +45,21 @@ from .contract import (
 from .rest import reason
 from .showing import Showing
 from .telegram_answers import ChatLock, Unchanged, seconds_of, translated
+from .telegram_bot import POLL, bot_of, shut
 from .telegram_check import checks
-from .telegram_objects import (
-    CAPTIONED,
-    entities_of,
-    markup_of,
-    reply_of,
-    rich_of,
-)
+from .telegram_objects import CAPTIONED, entities_of, rich_of, topic_of
 from .telegram_updates import Reader, Seen
 
 log = logging.getLogger(__name__)
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # else times come with a warning each
-POLL = 25  # seconds a poll waits
 PRIVATE_GAP, GROUP_GAP = 1.1, 3.2  # seconds between calls: measured, more are refused
 PRIVATE_MOST, GROUP_MOST = (8, 6.5), (20, 61.0)  # calls in so many seconds, the quick ones too
 UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 ALBUM = 0.8  # seconds in which the rest of an album comes
 CONFLICTS = 3  # in a row, until another poller is believed in
 TYPING = 4.0
-CAPTION, ALBUM_MOST = 1024, 10  # units below a file; files of one message
 PROBES, MISSES = 12, 3  # ids tried for a lost message; that are nothing, in a row
 BEHIND = 60  # ids in which it is looked for, those of other messages counted
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def make(settings: PlatformSettings) -> TelegramAdapter:
@@ -91,7 +72,7 @@ class TelegramAdapter:
     def __init__(self, settings: PlatformSettings) -> None:
         self.settings = settings
         self.account = ""
-        self._bot = self._made()
+        self._bot = bot_of(self.settings)
         self._me: User | None = None
         self._offset = 0
         self._heard = time.monotonic()
@@ -104,31 +85,19 @@ class TelegramAdapter:
         self._typing = Showing(self._tasks, self._type, TYPING)
         self._moved: list[GoneIn] = []
 
-    def _made(self) -> Bot:
-        url = self.settings.url.rstrip("/") or "https://api.telegram.org"
-        return Bot(
-            self.settings.secret,
-            base_url=f"{url}/bot",
-            base_file_url=f"{url}/file/bot",
-            request=HTTPXRequest(
-                connection_pool_size=16, read_timeout=20, write_timeout=20, pool_timeout=20
-            ),
-            get_updates_request=HTTPXRequest(connection_pool_size=2, read_timeout=POLL + 15),
-        )
-
     # -- its life
 
     async def start(self) -> None:
-        self._bot = self._made()
+        self._bot = bot_of(self.settings)
         try:
             await self._bot.initialize()
         except errors.InvalidToken:
-            await self._shut()
+            await shut(self._bot)
             raise BadCredentials(
                 "Telegram does not know this token. @BotFather, /mybots, API Token shows it."
             ) from None
         except errors.TelegramError as error:
-            await self._shut()
+            await shut(self._bot)
             raise Unavailable(f"Telegram does not answer: {reason(error)}") from None
         self._me = self._bot.bot
         self.account = str(self._bot.id)
@@ -139,14 +108,7 @@ class TelegramAdapter:
     async def stop(self) -> None:
         self._connected = False
         await self._tasks.end()
-        await self._shut()
-
-    async def _shut(self) -> None:
-        with contextlib.suppress(errors.TelegramError):
-            await self._bot.shutdown()
-        # what was never initialized is left open by shutdown
-        for request in self._bot._request:
-            await request.shutdown()
+        await shut(self._bot)
 
     def health(self) -> Health:
         return Health(self._connected, self._heard, self._error)
@@ -214,7 +176,7 @@ class TelegramAdapter:
             gap=PRIVATE_GAP if private else GROUP_GAP,
             most=most,
             within=within,
-            caption=CAPTION,
+            caption=messages.CAPTION,
             file_up=50 << 20,
             file_down=(2000 if own else 20) << 20,
             threads=topics if private else place.chat in self._seen.forums,
@@ -224,88 +186,17 @@ class TelegramAdapter:
     async def send(self, place: Place, out: Outgoing, key: str) -> MessageRef:
         chat = self._chats.setdefault(place.chat, ChatLock())
         async with chat.sending(), translated(self._moved, place):
-            message, captioned = await self._send(place, out)
-            chat.sent = {*sorted(chat.sent)[-200:], str(message.message_id)}
+            message = await messages.send(self._bot, place, out)
+            chat.sent[str(message.message_id)] = None
         self._seen.message(place.chat, message.message_id)
-        return MessageRef(place, f"{message.message_id}{CAPTIONED if captioned else ''}")
-
-    async def _send(self, place: Place, out: Outgoing) -> tuple[Message, bool]:
-        rich = rich_of(out)
-        common: dict[str, Any] = {
-            "chat_id": int(place.chat),
-            "message_thread_id": int(place.thread) if place.thread else None,
-            "disable_notification": not out.notify,
-            "reply_parameters": reply_of(out),
-        }
-        markup = markup_of(out)
-        if not out.files:
-            made = await self._bot.send_message(
-                text=rich.text,
-                entities=entities_of(rich),
-                reply_markup=markup,
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-                **common,
-            )
-            return made, False
-        if utf16(rich.text) > CAPTION or len(out.files) > ALBUM_MOST:
-            raise TooBig(f"words of {utf16(rich.text)} units below {len(out.files)} files")
-        return await self._send_files(out.files, rich, markup, common), True
-
-    async def _send_files(
-        self, files: Sequence[FileOut], rich: Rich, markup: Any, common: dict[str, Any]
-    ) -> Message:
-        caption: dict[str, Any] = {
-            "caption": rich.text or None,
-            "caption_entities": entities_of(rich),
-        }
-        if len(files) > 1:  # at once, so that all are there or none
-            media = [
-                InputMediaDocument(
-                    file.path.read_bytes(),
-                    filename=file.name,
-                    **(caption if number == len(files) - 1 else {}),
-                )
-                for number, file in enumerate(files)
-            ]
-            return (await self._bot.send_media_group(media=media, **common))[-1]
-        file = files[0]
-        data = file.path.read_bytes()
-        if file.name.lower().endswith(PICTURES) and len(data) < 10 << 20:
-            with contextlib.suppress(errors.BadRequest):  # not every picture is one to Telegram
-                return await self._bot.send_photo(
-                    photo=data, filename=file.name, reply_markup=markup, **caption, **common
-                )
-        return await self._bot.send_document(
-            document=data, filename=file.name, reply_markup=markup, **caption, **common
-        )
+        return MessageRef(place, f"{message.message_id}{CAPTIONED if out.files else ''}")
 
     async def edit(self, ref: MessageRef, out: Outgoing) -> None:
         try:
             async with translated(self._moved, ref.place):
-                await self._edit(int(ref.place.chat), ref.id, out)
+                await messages.edit(self._bot, int(ref.place.chat), ref.id, out)
         except Unchanged:
             return
-
-    async def _edit(self, chat: int, id: str, out: Outgoing) -> None:
-        rich, markup = rich_of(out), markup_of(out)
-        keyboard = markup if isinstance(markup, InlineKeyboardMarkup) else None
-        if id.endswith(CAPTIONED):
-            await self._bot.edit_message_caption(
-                chat_id=chat,
-                message_id=int(id.removesuffix(CAPTIONED)),
-                caption=rich.text or None,
-                caption_entities=entities_of(rich),
-                reply_markup=keyboard,
-            )
-        else:
-            await self._bot.edit_message_text(
-                chat_id=chat,
-                message_id=int(id),
-                text=rich.text,
-                entities=entities_of(rich),
-                reply_markup=keyboard,
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
 
     async def delete(self, ref: MessageRef) -> None:
         with contextlib.suppress(Gone):
@@ -324,7 +215,7 @@ class TelegramAdapter:
                     int(place.chat),
                     int.from_bytes(key.encode()[:7], "big") % (1 << 31) or 1,
                     rich.text,
-                    message_thread_id=int(place.thread) if place.thread else None,
+                    message_thread_id=topic_of(place),
                     entities=entities_of(rich),
                 )
         except Rejected as error:
@@ -373,7 +264,7 @@ class TelegramAdapter:
         or person, or None for nothing."""
         try:
             async with translated(self._moved, place):
-                await self._edit(int(place.chat), id, out)
+                await messages.edit(self._bot, int(place.chat), id, out)
         except Unchanged:
             return "same"
         except Gone as error:
@@ -390,7 +281,7 @@ class TelegramAdapter:
             await self._bot.send_chat_action(
                 int(place.chat),
                 "typing",
-                message_thread_id=int(place.thread) if place.thread else None,
+                message_thread_id=topic_of(place),
             )
 
     # -- threads, files, the menu
@@ -430,4 +321,4 @@ class TelegramAdapter:
                 await self._bot.set_my_commands(wanted)
 
     async def check(self) -> list[Check]:
-        return await checks(self._made())
+        return await checks(bot_of(self.settings))

@@ -13,6 +13,7 @@ import httpx
 from telegram import Bot
 from telegram import error as errors
 
+from ..recent import Recent
 from .contract import (
     BadCredentials,
     Forbidden,
@@ -37,7 +38,7 @@ class ChatLock:
         self._senders = 0
         self._changed = asyncio.Condition()
         self._looking = False
-        self.sent: set[str] = set()
+        self.sent: Recent[str, None] = Recent(200)  # ids
 
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from telegram import Bot
 from telegram import error as errors
 
 from .contract import Check
 from .rest import reason
+from .telegram_bot import shut
 
 
 async def checks(bot: Bot) -> list[Check]:
@@ -23,10 +22,7 @@ async def checks(bot: Bot) -> list[Check]:
     except errors.TelegramError as error:
         return [Check("connection", "error", f"Telegram does not answer: {reason(error)}")]
     finally:
-        with contextlib.suppress(errors.TelegramError):
-            await bot.shutdown()
-        for request in bot._request:
-            await request.shutdown()
+        await shut(bot)
     found = [Check("token", "ok", f"it is @{me.username} (id {me.id})")]
     if hook.url:
         found.append(

@@ -16,7 +16,7 @@ from telegram import (
 )
 
 from ..markdown import MOST_ENTITIES, Rich, clean, telegram
-from .contract import Button, Control, FileIn, Outgoing, Person, TextIn
+from .contract import Button, Control, FileIn, Outgoing, Person, Place, TextIn
 
 CAPTIONED = "c"  # at the end of a ref's id: a file with a caption
 STYLES = {"good": "success", "danger": "danger"}
@@ -24,6 +24,10 @@ STYLES = {"good": "success", "danger": "danger"}
 
 def kind_of(chat: Any) -> Any:
     return "private" if chat.type == "private" else "group"
+
+
+def topic_of(place: Place) -> int | None:
+    return int(place.thread) if place.thread else None
 
 
 def person_of(user: User | None) -> Person:
