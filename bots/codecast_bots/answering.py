@@ -19,7 +19,7 @@ from codecast_jupyter.waiting import within
 
 from .conversation import Conversation
 from .platforms.contract import ActionIn, Place, TextIn
-from .requests import Action
+from .requests import Action, token
 from .view import Block
 
 if TYPE_CHECKING:
@@ -193,8 +193,6 @@ class Answering:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._asked[key] = future
         for yes in (True, False):
-            from .requests import token
-
             made = token("confirm", key, str(yes))
             self.bot.store.put_token(made, {"what": "confirm", "key": key, "yes": yes})
             tokens.append((made, "Yes" if yes else "No"))

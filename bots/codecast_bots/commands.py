@@ -34,7 +34,8 @@ _SHELL = {"server", "server start", "server stop", "completion", "bots", "bots c
 
 
 async def _here(context: Context, values: Values) -> r.Result:
-    raise NotImplementedError  # `Bot` does these: they are about the place
+    # `Handling` does these: they are about the place
+    raise CodecastError("not_supported", "Only a chat can do this.", "Say it to the bot.")
 
 
 OWN = (

@@ -23,6 +23,7 @@ from .conversation import Conversation
 from .platforms.contract import Event, PlatformError, TextIn
 from .rendering import TOOL_DISPLAYS
 from .requests import token
+from .store import key_of
 
 if TYPE_CHECKING:
     from .bot import Bot
@@ -337,6 +338,4 @@ class Handling:
 
 def prompt_id(place: Any, message: str) -> str:
     """The id of the prompt that a message is: the same message is the same prompt."""
-    from .store import key_of
-
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"codecast {key_of(place)} {message}"))

@@ -34,6 +34,7 @@ from .platforms.contract import (
 )
 from .rendering import Desired
 from .replies import Reply
+from .requests import token
 from .store import Sent, Store
 
 log = logging.getLogger(__name__)
@@ -436,7 +437,5 @@ class Outbox:
 
 def unique(place: Place, key: str) -> str:
     """24 letters and digits that stand for this message alone."""
-    from .requests import token
-
     names = (place.platform, place.account, place.chat, place.thread or "", key)
     return token(*names) + token("more", *names)[:8]

@@ -37,9 +37,7 @@ class Reply:
     def outgoing(self, limits: Limits) -> list[Outgoing]:
         """The messages it takes."""
         pieces = split(self.body, limits.text, limits.size) if self.body.strip() else []
-        if len(pieces) > MOST_PARTS:
-            pieces = [*pieces[: MOST_PARTS - 1], pieces[MOST_PARTS - 1]]
-        texts = [piece.text for piece in pieces]
+        texts = [piece.text for piece in pieces[:MOST_PARTS]]
         files = tuple(FileOut(name, Path(path)) for name, path in self.files)
         alone = bool(files) and bool(texts) and not captioned(texts[-1], limits)
         made = [Outgoing(text) for text in texts] or [Outgoing("")]
