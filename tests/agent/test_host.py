@@ -9,6 +9,7 @@ import pytest
 
 from codecast_agent.protocol.errors import CodecastError
 from tests.fixtures.agent import RelayProcess
+from tests.fixtures.programs import nvidia_smi
 
 from .conftest import S1, Talk
 
@@ -41,10 +42,8 @@ def test_no_such_directory(relay: RelayProcess) -> None:
 
 
 def test_info(new_relay: Callable[..., RelayProcess], tmp_path: Path) -> None:
-    smi = tmp_path / "nvidia-smi"
-    smi.write_text("#!/bin/sh\necho 'NVIDIA H100, 1024, 81559, 37'\necho 'Odd, [N/A], 2, [N/A]'\n")
-    smi.chmod(0o755)
-    relay = new_relay(env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    smi = "echo 'NVIDIA H100, 1024, 81559, 37'\necho 'Odd, [N/A], 2, [N/A]'"
+    relay = new_relay(env=nvidia_smi(tmp_path, smi))
     info = relay.call("host/info")
     assert info["cpus"] == os.cpu_count()
     assert info["memory"]["total"] >= info["memory"]["available"] > 0
@@ -62,10 +61,9 @@ def test_info(new_relay: Callable[..., RelayProcess], tmp_path: Path) -> None:
 def test_figures_are_asked_for_once_by_many_pages(
     new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:
-    smi, asked = tmp_path / "nvidia-smi", tmp_path / "asked"
-    smi.write_text(f"#!/bin/sh\necho x >> '{asked}'\nsleep 0.3\necho 'A, 1, 2, 3'\n")
-    smi.chmod(0o755)
-    relay = new_relay(env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    asked = tmp_path / "asked"
+    smi = f"echo x >> '{asked}'\nsleep 0.3\necho 'A, 1, 2, 3'"
+    relay = new_relay(env=nvidia_smi(tmp_path, smi))
     answers = [relay.send("host/info") for _ in range(5)]
     told = [answer.get(timeout=60)["result"] for answer in answers]
     assert told == [told[0]] * 5 and told[0]["gpus"][0]["name"] == "A"
@@ -75,10 +73,7 @@ def test_figures_are_asked_for_once_by_many_pages(
 def test_hanging_driver_does_not_hold_the_relay_up(
     new_relay: Callable[..., RelayProcess], tmp_path: Path
 ) -> None:
-    smi = tmp_path / "nvidia-smi"
-    smi.write_text("#!/bin/sh\nexec sleep 5\n")
-    smi.chmod(0o755)
-    relay = new_relay(env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    relay = new_relay(env=nvidia_smi(tmp_path, "exec sleep 5"))
     answer = relay.send("host/info")
     relay.call("ping", n=1)
     assert answer.empty()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.fixtures.live import Api
+from tests.fixtures.programs import nvidia_smi
 from tests.fixtures.server import JupyterServer
 
 from .driving import call, chromium, run, running_lab, window
 from .far import Far, far_lab
 
-SMI = "#!/bin/sh\necho 'NVIDIA H100, 40960, 81920, 97'\necho 'NVIDIA H100, 0, 81920, 0'\n"
+SMI = "echo 'NVIDIA H100, 40960, 81920, 97'\necho 'NVIDIA H100, 0, 81920, 0'"
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +46,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
     """A machine with GPUs behind sshd, and a Lab where JupyterHub's proxy would put it."""
     directory = tmp_path_factory.mktemp("far")
-    programs = directory / "programs"
-    programs.mkdir()
-    (programs / "nvidia-smi").write_text(SMI)
-    (programs / "nvidia-smi").chmod(0o755)
-    path = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    path = nvidia_smi(directory / "programs", SMI)
     with far_lab(directory, path, prefix="/user/ann") as far:
         yield far
 

@@ -11,17 +11,16 @@ from playwright.sync_api import Page, expect
 from tests.browser.driving import run
 from tests.browser.far import Far
 from tests.fixtures.live import Api
+from tests.fixtures.programs import nvidia_smi
 
 from .screenshots import STATION, Artist, studio
 
 SMI = "\n".join(
     (
-        "#!/bin/sh",
         "echo 'NVIDIA H100, 41210, 81559, 97'",
         "echo 'NVIDIA H100, 72004, 81559, 88'",
         "echo 'NVIDIA H100, 512, 81559, 0'",
         "echo 'NVIDIA H100, 0, 81559, 0'",
-        "",
     )
 )
 HERMETIC = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -34,11 +33,7 @@ def main(target: Path) -> None:
 
 def with_gpus(directory: Path) -> dict[str, str]:
     """The environment of a machine whose nvidia-smi tells of four."""
-    programs = directory / "programs"
-    programs.mkdir()
-    (programs / "nvidia-smi").write_text(SMI)
-    (programs / "nvidia-smi").chmod(0o755)
-    return {"PATH": f"{programs}:{os.environ['PATH']}"}
+    return nvidia_smi(directory / "programs", SMI)
 
 
 def tell(artist: Artist, far: Far) -> None:
