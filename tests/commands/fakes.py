@@ -17,6 +17,7 @@ from codecast_agent.protocol import budget as budgets
 from codecast_agent.protocol import state as fold
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import plain_text, problems, text
+from tests.fixtures import usage
 
 Json = dict[str, Any]
 
@@ -278,13 +279,7 @@ class FakeClient:
 
     async def usage(self, session: str) -> Json:
         found = self._find(session)
-        turn = {"turn": 1, "started": 5.0, "ended": 9.5, "reason": "end_turn", "cost_usd": 0.25}
-        turn |= {"usage": {"input_tokens": 1234, "output_tokens": 2}, "seconds": 4.5}
-        total = {"turns": 1, "usage": turn["usage"], "cost_usd": 0.25, "seconds": 4.5}
-        total |= {"context_used": 9, "context_size": 100}
-        told = {key: found.fixed[key] for key in ("name", "machine", "cli")}
-        told |= {key: found.state[key] for key in ("budget", "over_budget")}
-        return {"session": found.fixed["id"], **told, "turns": [turn], "total": total}
+        return usage.of_one_turn(found.fixed, found.state, 1234, 100)
 
     async def usages(self) -> list[Json]:
         return [await self.usage(session) for session in self.known]
