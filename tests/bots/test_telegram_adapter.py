@@ -89,7 +89,7 @@ async def test_what_comes_in(server: TelegramServer, tmp_path: Path) -> None:
     done, *_ = await take(events, 1)
     assert isinstance(done, ActionIn) and (done.values, done.partial) == ((), False)
     group = server.group(-100)
-    server._on_loop(lambda: server._says(group, "", 5, 0, 0, {"migrate_to_chat_id": -200}))
+    server.on_loop(lambda: server._says(group, "", 5, 0, 0, {"migrate_to_chat_id": -200}))
     gone, *_ = await take(events, 1)
     assert isinstance(gone, GoneIn) and gone.moved == "-200"
     await events.aclose()  # type: ignore[attr-defined]
