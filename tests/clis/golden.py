@@ -151,6 +151,10 @@ class _Page:
         self.add("# will never be ready")
         self.problem(problem.to_json())
 
+    def on_refused(self, problem: Any) -> None:
+        self.add("# refused")
+        self.problem(problem.to_json())
+
     def on_prompt(self, given: Any) -> None:
         self.said("> prompt", given[0])
 

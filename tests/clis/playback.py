@@ -48,9 +48,13 @@ class _Watched:
         if name not in ("prompt", "steer", "interrupt", "answer", "set_mode", "set_model"):
             return found
 
+        def settled(problem: CodecastError | None) -> None:
+            if problem is not None:
+                self._log.append(("refused", problem))
+
         def noted(*given: Any) -> Any:
             self._log.append((name, given))
-            return found(*given)
+            return found(*given, settled) if name.startswith("set_") else found(*given)
 
         return noted
 
