@@ -11,13 +11,10 @@ Runs on a thread of its own. What a person sees is `visible`; what a person does
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from aiohttp import web
@@ -27,14 +24,18 @@ from tests.bots.servers.discord_api import Doors, Rates, Refused
 from tests.bots.servers.discord_interactions import ACK, Interactions
 from tests.bots.servers.discord_things import FORUM, RIGHTS, THREAD, Things, now
 from tests.bots.servers.discord_wire import MESSAGE_CONTENT, Session, Socket
+from tests.bots.servers.strict import OwnThread
 
 Json = dict[str, Any]
 TOKEN = "MTE5ODYyMjQ4MzQ3MTkyNTI0OA.Gx7k2Q.fake-token-of-our-own-discord-0123456789"
 NONCE_LIVES = 120.0  # seconds
 
 
-class DiscordServer(Interactions, Things):
-    def __init__(self) -> None:
+class DiscordServer(Interactions, Things, OwnThread):
+    """`speed`: how many times faster its rates are than the real ones'."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
         self.token = TOKEN
         self.content_intent = True
         self.endpoint_url: str | None = None
@@ -42,7 +43,7 @@ class DiscordServer(Interactions, Things):
         self.beat = 41.25  # seconds
         self.mute = False  # heartbeats are not answered
         self.patience = ACK  # seconds an interaction waits
-        self.refused_for = 0.3  # seconds, by a 429 out of the blue
+        self.refused_for = 0.3 if speed == 1 else 2 / speed  # seconds, by a 429 out of the blue
         self.beats = self.connections = self.identified = self.resumed = self.refused_resumes = 0
         self.guilds: dict[str, Json] = {}
         self.channels: dict[str, Json] = {}
@@ -59,18 +60,14 @@ class DiscordServer(Interactions, Things):
         self.violations: list[str] = []
         self.unchanged = 0
         self.fault: Callable[[str], str] = lambda what: ""
-        self.rates = Rates()
+        self.rates = Rates(speed)
         self.sessions: dict[str, Session] = {}
         self.sockets: list[Socket] = []
         self._nonces: dict[str, tuple[float, str]] = {}
         self._count = itertools.count()
         self.me = self.user("Codecast", bot=True)
-        self._loop = asyncio.new_event_loop()
-        ready: Future[int] = Future()
-        self._thread = threading.Thread(target=self._serve, args=(ready,), daemon=True)
-        self._thread.start()
-        port = ready.result(20)
-        self.url, self.gateway = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/gateway"
+        self.run()
+        self.gateway = f"ws://127.0.0.1:{self.port}/gateway"
 
     @property
     def floods(self) -> int:
@@ -78,69 +75,48 @@ class DiscordServer(Interactions, Things):
 
     # -- its life
 
-    def _serve(self, ready: Future[int]) -> None:
-        asyncio.set_event_loop(self._loop)
-        runner = self._loop.run_until_complete(self._begin(ready))
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._end(runner))
-        self._loop.close()
-
-    async def _begin(self, ready: Future[int]) -> web.AppRunner:
+    async def _begin(self) -> int:
         app = web.Application(client_max_size=100 << 20)
         app.router.add_get("/gateway/", lambda request: Socket(self, request).run())
         app.router.add_get("/gateway", lambda request: Socket(self, request).run())
         doors = Doors(self)
         app.router.add_route("*", "/api/v10/{rest:.*}", doors.call)
         app.router.add_get("/attachments/{rest:.*}", doors.call)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        ready.set_result(runner.addresses[0][1])
-        return runner
+        return int(self._runner.addresses[0][1])
 
-    async def _end(self, runner: web.AppRunner) -> None:
-        for socket in list(self.sockets):
-            socket.abort()
-        await runner.cleanup()
-        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
-            task.cancel()
-        await asyncio.sleep(0.05)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
-
-    def on_loop(self, do: Callable[[], Any]) -> Any:
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(do())
-            except BaseException as error:
-                future.set_exception(error)
-
-        self._loop.call_soon_threadsafe(run)
-        return future.result(20)
+    async def _end(self) -> None:
+        self._abort()
+        await self._runner.cleanup()
 
     # -- faults
 
     def drop_connections(self) -> None:
         """As a cable that is pulled: sessions can be taken up again."""
-        self.on_loop(lambda: [socket.abort() for socket in list(self.sockets)])
+        self.on_loop(self._abort)
 
     def lose_sessions(self) -> None:
         """Nothing can be taken up: what was told meanwhile is lost."""
 
         def lose() -> None:
             self.sessions.clear()
-            for socket in list(self.sockets):
-                socket.abort()
+            self._abort()
 
         self.on_loop(lose)
 
+    def _abort(self) -> None:
+        for socket in list(self.sockets):
+            socket.abort()
+
     def ask_to_reconnect(self) -> None:
-        self.on_loop(lambda: [socket.send({"op": 7, "d": None}) for socket in self.sockets])
+        def ask() -> None:
+            for socket in self.sockets:
+                socket.send({"op": 7, "d": None})
+
+        self.on_loop(ask)
 
     def again(self, kind: str, data: Json) -> None:
         """An event once more, with the next number."""

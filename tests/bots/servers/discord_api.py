@@ -26,14 +26,15 @@ class Refused(Exception):
 class Rates:
     """Buckets by route and channel; `limit` tells the headers of a call, or refuses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
         self._windows: dict[str, tuple[float, int]] = {}  # since when, calls in it
         self.floods: list[str] = []
         self.whole_until = 0.0
 
     def take(self, what: str, most: int, seconds: float) -> tuple[int, float]:
         """What is left, and when it is whole again. Raises Refused."""
-        now = time.monotonic()
+        now, seconds = time.monotonic(), seconds / self._speed
         begun, count = self._windows.get(what, (now, 0))
         if now - begun >= seconds:
             begun, count = now, 0

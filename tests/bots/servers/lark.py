@@ -12,24 +12,17 @@ Runs on a thread of its own. What a person would see is `visible`; what a person
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import html
 import json
-import threading
 import time
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.web import Application
-
-from tests.bots.servers import lark_wire as wire
-from tests.bots.servers.lark_api import APP, BOT, Call, Refused, Socket
+from tests.bots.servers.lark_api import Call, Refused, Socket
+from tests.bots.servers.lark_people import People
 from tests.bots.servers.lark_rules import problem, text_problem, walk
 
 Json = dict[str, Any]
@@ -37,324 +30,64 @@ SCOPES = ["im:message", "im:message.p2p_msg:readonly", "im:message.group_at_msg:
           "im:message.group_msg", "im:resource", "cardkit:card:write", "cardkit:card:read",
           "contact:user.base:readonly"]  # fmt: skip
 EVENTS = ["im.message.receive_v1", "im.chat.member.bot.deleted_v1", "im.chat.disbanded_v1"]
-ACK = 3.0  # seconds
 UP, PICTURE_UP = 30 << 20, 10 << 20
 
 
-class LarkServer:
-    """`pages` of an event are cut to `part` bytes; 0: never."""
+class LarkServer(People):
+    """`speed`: how many times faster its rates are than the real ones'."""
 
-    def __init__(self) -> None:
-        self.chats: dict[str, Json] = {}
-        self.messages: dict[str, Json] = {}  # in order
-        self.cards: dict[str, Json] = {}
-        self.files: dict[str, bytes] = {}
+    def __init__(self, speed: float = 1.0) -> None:
+        super().__init__()
+        self.speed = speed
+        self.keep_calls = True
+        self.directory = Path()  # for whoever plays with it
         self.reactions: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.calls: list[tuple[str, Json]] = []
         self.streamed: list[str] = []
-        self.acks: dict[str, Json] = {}  # by event
-        self.pushed: dict[str, int] = defaultdict(int)
-        self.told: dict[str, bytes] = {}  # every event that was
         self.floods = 0
         self.unchanged = 0
-        self.violations: list[str] = []
         self.fault: Callable[[str], str] = lambda what: ""
         self.refuses = ""  # words that no card may have
         self.scopes = list(SCOPES)
         self.events = list(EVENTS)
-        self.part = 0
-        self.mute = False  # pings are not answered
-        self.connections = 0  # ever made
         self.tickets: list[str] = []
         self.tokens: list[str] = []
-        self._sockets: list[Socket] = []
-        self._waiting: deque[tuple[str, bytes]] = deque()
-        self._open: dict[str, tuple[bytes, int]] = {}  # pushed, not acknowledged
         self._keys: dict[str, str] = {}
         self._used: dict[str, deque[float]] = defaultdict(deque)
         self._count = 0
-        self._loop = asyncio.new_event_loop()
-        ready: Future[int] = Future()
-        self._thread = threading.Thread(target=self._serve, args=(ready,), daemon=True)
-        self._thread.start()
-        self.port = ready.result(20)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.run()
 
-    def _serve(self, ready: Future[int]) -> None:
-        asyncio.set_event_loop(self._loop)
-
-        async def begin() -> None:
-            sockets = bind_sockets(0, "127.0.0.1")
-            routes = [(r"/ws", Socket, {"server": self}), (r"(/.*)", Call, {"server": self})]
-            self._http = HTTPServer(Application(routes), max_buffer_size=100 << 20)
-            self._http.add_sockets(sockets)
-            ready.set_result(sockets[0].getsockname()[1])
-
-        self._loop.run_until_complete(begin())
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._end())
-        self._loop.close()
-
-    async def _end(self) -> None:
-        self._http.stop()
-        for socket in list(self._sockets):
-            socket.close()
-        await self._http.close_all_connections()
-        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
-            task.cancel()
-        await asyncio.sleep(0.05)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
-
-    def _on_loop(self, do: Callable[[], Any]) -> Any:
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(do())
-            except BaseException as error:
-                future.set_exception(error)
-
-        self._loop.call_soon_threadsafe(run)
-        return future.result(20)
+    def routes(self) -> list[Any]:
+        return [(r"/ws", Socket, {"server": self}), (r"(/.*)", Call, {"server": self})]
 
     # -- faults
 
-    def drop_connections(self) -> None:
-        """As a cable that is pulled."""
-
-        def drop() -> None:
-            for socket in list(self._sockets):
-                socket.abort()
-
-        self._on_loop(drop)
-
     def forget_tokens(self) -> None:
-        self._on_loop(self.tokens.clear)
+        self.on_loop(self.tokens.clear)
 
     def expire(self, key: str) -> None:
         """A thing of the person's is gone."""
-        self._on_loop(lambda: self.messages.pop(key))
+        self.on_loop(lambda: self.messages.pop(key))
 
     def close_streams(self) -> None:
         """As the platform does after ten minutes."""
-        self._on_loop(lambda: [card.update(streaming=False) for card in self.cards.values()])
-
-    def again(self, event: str) -> None:
-        """The event once more, though it was acknowledged."""
-        self._on_loop(lambda: self._push(event, self.told[event]))
-
-    # -- what a person does and sees
-
-    def private(self, chat: str) -> str:
-        self.chats[chat] = {"type": "p2p"}
-        return chat
-
-    def group(self, chat: str) -> str:
-        self.chats[chat] = {"type": "group"}
-        return chat
-
-    def says(self, chat: str, text: str, user: str, thread: str = "", reply_to: str = "",
-             mention: bool = False) -> str:  # fmt: skip
-        """The id of the message. `thread` is its root."""
-        content = {"text": f"@_user_1 {text}" if mention else text}
-        mentions = [{"key": "@_user_1", "id": {"open_id": BOT}, "name": "Codecast"}]
-        more = {"mentions": mentions} if mention else {}
-        return self._said(chat, user, "text", content, thread, reply_to, more)
-
-    def sends(self, chat: str, name: str, data: bytes, user: str, kind: str = "file") -> str:
-        key = f"{kind}_v3_{uuid.uuid4().hex}"
-        self.files[key] = data
-        content = {"file_key": key, "file_name": name} if kind == "file" else {"image_key": key}
-        return self._said(chat, user, kind, content, "", "", {})
-
-    def _said(self, chat: str, user: str, kind: str, content: Json, thread: str, reply_to: str,
-              more: Json) -> str:  # fmt: skip
-        id = f"om_{uuid.uuid4().hex}"
-        message = {
-            "message_id": id, "chat_id": chat, "chat_type": self.chats[chat]["type"],
-            "message_type": kind, "content": json.dumps(content),
-            "create_time": str(int(time.time() * 1000)), **more,
-        }  # fmt: skip
-        if thread:
-            message.update(thread_id=f"omt_{thread[3:]}", root_id=thread, parent_id=thread)
-        if reply_to:
-            message.update(parent_id=reply_to)
-            message.setdefault("root_id", reply_to)
-        sender = {"sender_id": {"open_id": user}, "sender_type": "user", "tenant_key": "t1"}
-
-        def keep() -> None:
-            self.messages[id] = {"id": id, "chat": chat, "thread": thread, "mine": False}
-            self._event("im.message.receive_v1", {"sender": sender, "message": message})
-
-        self._on_loop(keep)
-        return id
-
-    def presses(self, message: str, label: str, user: str) -> str:
-        """The id of the press. `label` is the beginning of the button's."""
-
-        def press() -> str:
-            button = next(
-                e
-                for e, _, form in walk(self._shown_card(message)["body"]["elements"])
-                if e["tag"] == "button" and not form and e["text"]["content"].startswith(label)
-            )
-            action = {"tag": "button", "value": button["behaviors"][0]["value"]}
-            return self._pressed(message, user, action)
-
-        return str(self._on_loop(press))
-
-    def chooses(self, message: str, option: str, user: str) -> str:
-        """From a list outside of forms."""
-
-        def press() -> str:
-            elements = walk(self._shown_card(message)["body"]["elements"])
-            chosen = next(e for e, *_ in elements if e["tag"] == "select_static")
-            values = {o["text"]["content"]: o["value"] for o in chosen["options"]}
-            value = chosen["behaviors"][0]["value"]
-            action = {"tag": "select_static", "value": value, "option": values[option]}
-            return self._pressed(message, user, action)
-
-        return str(self._on_loop(press))
-
-    def _pressed(self, message: str, user: str, action: Json) -> str:
-        context = {"open_message_id": message, "open_chat_id": self.messages[message]["chat"]}
-        event = {
-            "operator": {"open_id": user, "tenant_key": "t1"},
-            "token": "c-" + uuid.uuid4().hex,
-            "action": action,
-            "host": "im_message",
-            "context": context,
-        }
-        return self._event("card.action.trigger", event)
-
-    def submits(self, message: str, label: str, value: Any, user: str) -> str:
-        """Fill in the form of which a field's placeholder begins with `label`."""
-
-        def press() -> str:
-            elements = list(walk(self._shown_card(message)["body"]["elements"]))
-            field, form = next(
-                (e, form) for e, _, form in elements
-                if e["tag"] in ("input", "multi_select_static")
-                and e["placeholder"]["content"].startswith(label)
-            )  # fmt: skip
-            given = value
-            if field["tag"] == "multi_select_static":
-                values = {o["text"]["content"]: o["value"] for o in field["options"]}
-                given = [values[one] for one in value]
-            button = next(e for e, _, f in elements if f == form and e["tag"] == "button")
-            action = {
-                "tag": "button",
-                "name": button["name"],
-                "value": button["behaviors"][0]["value"],
-                "form_value": {field["name"]: given},
-            }
-            return self._pressed(message, user, action)
-
-        return str(self._on_loop(press))
-
-    def removes_bot(self, chat: str, user: str) -> None:
-        event = {"chat_id": chat, "operator_id": {"open_id": user}}
-        self._on_loop(lambda: self._event("im.chat.member.bot.deleted_v1", event))
-
-    def visible(self, chat: str, thread: str = "") -> list[Json]:
-        """The bot's messages that stand there, oldest first: `id`, `text`, `buttons`, ..."""
-
-        def look() -> list[Json]:
-            return [
-                self._seen_as(m) for m in self.messages.values()
-                if m["mine"] and m["chat"] == chat and m["thread"] == thread
-            ]  # fmt: skip
-
-        found: list[Json] = self._on_loop(look)
-        return found
-
-    def texts(self, chat: str, thread: str = "") -> list[str]:
-        return [message["text"] for message in self.visible(chat, thread)]
-
-    def _shown_card(self, message: str) -> Json:
-        found: Json = self.cards[self.messages[message]["card"]]["json"]
-        return found
-
-    def _seen_as(self, message: Json) -> Json:
-        seen = {key: message[key] for key in ("id", "kind", "reply_to", "file", "name")}
-        seen.update(text=message["name"] or "", buttons=[], fields=[], streaming=False)
-        if message["card"]:
-            card = self.cards[message["card"]]
-            elements = [e for e, *_ in walk(card["json"]["body"]["elements"])]
-            text = elements[0].get("content") or elements[0]["text"]["content"]
-            seen["text"] = html.unescape(text)
-            seen["buttons"] = [e["text"]["content"] for e in elements if e["tag"] == "button"]
-            seen["fields"] = [e["placeholder"]["content"] for e in elements if "placeholder" in e]
-            seen["streaming"] = card["streaming"]
-            seen["summary"] = card["json"]["config"]["summary"]["content"]
-        return seen
-
-    # -- events
-
-    def _event(self, kind: str, event: Json) -> str:
-        id = uuid.uuid4().hex
-        header = {"event_id": id, "event_type": kind, "create_time": str(int(time.time() * 1000)),
-                  "token": "", "app_id": APP, "tenant_key": "t1"}  # fmt: skip
-        payload = {"schema": "2.0", "header": header, "event": event}
-        self._push(id, json.dumps(payload, ensure_ascii=False).encode())
-        return id
-
-    def _push(self, id: str, payload: bytes) -> None:
-        self.told[id] = payload
-        if not self._sockets:
-            self._waiting.append((id, payload))
-            return
-        self.pushed[id] += 1
-        step = self.part or len(payload)
-        parts = [payload[at : at + step] for at in range(0, len(payload), step)]
-        for number, part in enumerate(parts):
-            headers = {"type": "event", "message_id": id, "sum": str(len(parts)),
-                       "seq": str(number), "trace_id": "t" + id}  # fmt: skip
-            self._sockets[-1].send(wire.encode(wire.DATA, headers, part))
-        self._loop.call_later(ACK, self._overdue, id, payload)
-
-    def _overdue(self, id: str, payload: bytes) -> None:
-        if id not in self.acks and self.pushed[id] < 5:
-            self._push(id, payload)
-
-    def joined(self, socket: Socket) -> None:
-        self._sockets.append(socket)
-        self.connections += 1
-        while self._waiting:
-            self._push(*self._waiting.popleft())
-
-    def left(self, socket: Socket) -> None:
-        if socket in self._sockets:
-            self._sockets.remove(socket)
-
-    def came(self, socket: Socket, data: bytes) -> None:
-        frame = wire.decode(data)
-        headers = frame["headers"]
-        if frame["method"] == wire.CONTROL:
-            if headers["type"] == "ping" and not self.mute:
-                config = {"ReconnectCount": -1, "PingInterval": 120}
-                answer = wire.encode(wire.CONTROL, {"type": "pong"}, json.dumps(config).encode())
-                socket.send(answer)
-            return
-        words = json.loads(frame["payload"])
-        if words["code"] != 200 or "biz_rt" not in headers:
-            self.violations.append(f"an acknowledgement {words}")
-        data = words.get("data")
-        self.acks[headers["message_id"]] = json.loads(base64.b64decode(data)) if data else {}
+        self.on_loop(lambda: [card.update(streaming=False) for card in self.cards.values()])
 
     # -- calls
 
+    def too_many(self) -> Refused:
+        # whole seconds are told; a server that is faster tells none
+        reset = 1 if self.speed == 1 else 0
+        return Refused(99991400, "request trigger frequency limit", 429, reset=reset)
+
     def rate(self, what: str, most: int, seconds: float = 1.0) -> None:
         now, used = time.monotonic(), self._used[what]
-        while used and now - used[0] > seconds:
+        while used and now - used[0] > seconds / self.speed:
             used.popleft()
         if len(used) >= most:
             self.floods += 1
-            raise Refused(99991400, "request trigger frequency limit", 429, reset=1)
+            raise self.too_many()
         used.append(now)
 
     def _bad(self, words: str, code: int = 230099) -> Refused:

@@ -34,7 +34,8 @@ class Call(RequestHandler):
         what = f"{request.method} {path.removeprefix('/open-apis')}"
         body = request.body if not request.files else b""
         given: Json = json.loads(body) if body else {}
-        server.calls.append((what, given))
+        if server.keep_calls:
+            server.calls.append((what, given))
         fault = server.fault(what)
         if fault == "close":
             self._drop()
@@ -44,7 +45,7 @@ class Call(RequestHandler):
             return
         try:
             if fault == "429":
-                raise Refused(99991400, "request trigger frequency limit", 429, reset=1)
+                raise server.too_many()
             found = self._do(path, given)
         except Refused as error:
             if error.reset:
