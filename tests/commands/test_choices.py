@@ -7,7 +7,7 @@ import pytest
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.commands import choices
 
-from .fakes import OPTIONS, QUESTIONS
+from .fake_session import OPTIONS, QUESTIONS
 
 PERMISSION = {"request": "r", "kind": "permission", "title": "Edit", "options": OPTIONS}
 

@@ -16,7 +16,7 @@ from codecast_jupyter.commands import results
 from codecast_jupyter.commands.render.disarm import disarmed
 from codecast_jupyter.commands.render.notebook import notebook
 
-from .fakes import DIFF, OPTIONS
+from .fake_session import DIFF, OPTIONS
 from .test_files import run
 
 SESSION = {"id": "1" * 32, "name": "brave-otter", "machine": "gpu-1", "cli": "claude", "cwd": "~/p"}

@@ -13,7 +13,7 @@ from codecast_jupyter.commands.render.entries import ConsoleSink, Printer
 from codecast_jupyter.commands.transcript import Transcript
 from codecast_jupyter.commands.words import UNFINISHED, safe
 
-from .fakes import DIFF, OPTIONS
+from .fake_session import DIFF, OPTIONS
 
 Json = dict[str, Any]
 
