@@ -29,7 +29,7 @@ from .machines import (
     ProcessesHandler,
     SecretHandler,
 )
-from .prompts import PromptHandler, PromptsHandler
+from .prompts import MoveHandler, PromptHandler, PromptsHandler
 from .requests import AnswerHandler, RequestsHandler, SessionRequestsHandler
 from .search import SearchHandler
 from .sessions import (
@@ -64,6 +64,7 @@ ROUTES: list[tuple[str, type[ResourceHandler]]] = [
     ("/sessions/{session}", SessionHandler),
     ("/sessions/{session}/prompts", PromptsHandler),
     ("/sessions/{session}/prompts/{prompt}", PromptHandler),
+    ("/sessions/{session}/prompts/{prompt}/move", MoveHandler),
     ("/sessions/{session}/attachments", AttachmentsHandler),
     ("/sessions/{session}/files", EditedHandler),
     ("/sessions/{session}/tree", TreeHandler),

@@ -1,4 +1,4 @@
-"""Prompts of a session: sent, listed, edited and cancelled while they wait."""
+"""Prompts of a session: sent, listed; edited, moved and cancelled while they wait."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ class PromptHandler(ResourceHandler):
         self.query()
         await self.hub.sessions.cancel_prompt(session, prompt, actor=self.actor)
         self.done()
+
+
+class MoveHandler(ResourceHandler):
+    @permit("execute")
+    async def post(self, session: str, prompt: str) -> None:
+        moved = await self.hub.sessions.move_prompt(
+            session, prompt, **self.body(), actor=self.actor
+        )
+        self.answer(moved)

@@ -316,6 +316,11 @@ class Client:
     def edit_prompt(self, session: str, prompt: str, text: str | Content) -> Prompt:
         return self._run(self.aio.edit_prompt(session, prompt, text))
 
+    def move_prompt(
+        self, session: str, prompt: str, before: str | None = None, *, id: str | None = None
+    ) -> Prompt:
+        return self._run(self.aio.move_prompt(session, prompt, before, id=id))
+
     def cancel_prompt(self, session: str, prompt: str) -> None:
         self._run(self.aio.cancel_prompt(session, prompt))
 

@@ -325,6 +325,17 @@ class AsyncClient:
         route = _session(session, "prompts") + path("/{prompt}", prompt=prompt)
         return cast("Prompt", await self._call("PATCH", route, _content(text)))
 
+    async def move_prompt(
+        self, session: str, prompt: str, before: str | None = None, *, id: str | None = None
+    ) -> Prompt:
+        """In front of another prompt that waits, or to the end; `id` makes it happen once.
+
+        Raises CodecastError("conflict") when one of them no longer waits.
+        """
+        route = _session(session, "prompts") + path("/{prompt}/move", prompt=prompt)
+        body = {"before": before, "id": id or str(uuid.uuid4())}
+        return cast("Prompt", await self._call("POST", route, body, again=True))
+
     async def cancel_prompt(self, session: str, prompt: str) -> None:
         """Raises CodecastError("conflict") when it no longer waits."""
         route = _session(session, "prompts") + path("/{prompt}", prompt=prompt)

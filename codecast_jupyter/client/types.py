@@ -197,6 +197,7 @@ class Prompt(TypedDict, total=False):
     content: list[dict[str, Any]]
     state: PromptState
     created: float
+    place: int
     by: str | None
     where: str | None
     steer: bool

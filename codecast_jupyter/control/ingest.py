@@ -270,6 +270,8 @@ class _Step:
         self.folded = True
         if type == "prompt_state":
             self.prompts[prompts.follow(self.db, self.session, time, data)] = None
+            if "before" in data:
+                prompts.arrange(self.db, self.session, fold.waiting(self.state))
         elif type == "request_opened":
             requests.opened(self.db, self.session, seq, time, data)
         elif type in ("request_resolved", "request_withdrawn"):

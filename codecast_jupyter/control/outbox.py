@@ -13,6 +13,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.errors import CodecastError
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 DELIVERY_LIMIT = 180.0  # seconds: a dead supervisor is started again by a prompt
 PATIENCE = 20.0  # seconds a change of a prompt waits for the machine
+MOVES = 1000  # lately made here
 
 
 class Outbox:
@@ -37,6 +39,7 @@ class Outbox:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._moves: dict[str, None] = {}
 
     def kick(self, session: str) -> None:
         """There may be something to deliver."""
@@ -116,48 +119,91 @@ class Outbox:
         """
 
         def here(db: sqlite3.Connection) -> bool:
-            row = prompts.find(db, found.num, prompt)
-            if row["state"] == "stored" and not row["tried"]:
-                if content is None:
-                    prompts.set_state(db, found.num, prompt, "cancelled")
-                else:
-                    prompts.edit(db, found.num, prompt, content)
-                return True
-            if row["state"] not in ("stored", "delivered", "queued"):
-                raise CodecastError(
-                    "conflict",
-                    f"The prompt no longer waits: it is {row['state']}.",
-                    "Send another one, or interrupt the turn." if row["state"] == "running" else "",
-                )
-            return False
+            row = prompts.waiting(db, found.num, prompt)
+            if not prompts.is_ours(row):
+                return False
+            if content is None:
+                prompts.set_state(db, found.num, prompt, "cancelled")
+            else:
+                prompts.edit(db, found.num, prompt, content)
+            return True
 
-        async with self._lock(found.id):
-            if await self._hub.store.write(here, durable=True):
-                self._hub.feed.changed(("prompt", prompt))
-                return
+        if await self._here(found, here, [prompt]):
+            return
         verb = "cancel_prompt" if content is None else "edit_prompt"
-        params = {"session": found.id, "prompt": prompt, **actor.fields()}
+        params = {"prompt": prompt, **actor.fields()}
         if content is not None:
             params["content"] = content
+        seen = await self._hub.store.read(lambda db: prompts.find(db, found.num, prompt))
+        await self._there(found, verb, params, content)
 
-        async def call(link: Any) -> None:
+        def settled(db: sqlite3.Connection) -> bool:
+            row = prompts.find(db, found.num, prompt)
+            return (row["state"], row["content"]) != (seen["state"], seen["content"])
+
+        await self._settled(found, settled)
+
+    async def move(
+        self, found: Found, prompt: str, before: str | None, move: str, actor: Actor
+    ) -> None:
+        """Put a waiting prompt in front of another one, or to the end; once for each `move`.
+
+        Raises CodecastError `not_found`, `conflict` (one of them no longer waits), `not_supported`
+        (an old supervisor), or what keeps away the machine that may have them already.
+        """
+        if move in self._moves:
+            return
+        touched: list[str] = []
+
+        def here(db: sqlite3.Connection) -> bool:
+            both = [prompts.waiting(db, found.num, prompt)]
+            if before is not None:
+                both.append(prompts.waiting(db, found.num, before))
+            if not all(map(prompts.is_ours, both)):
+                return False
+            touched.extend(prompts.put_before(db, found.num, prompt, before))
+            return True
+
+        if await self._here(found, here, touched):
+            self._moves[move] = None
+            while len(self._moves) > MOVES:
+                self._moves.pop(next(iter(self._moves)))
+            return
+        params = {"prompt": prompt, "before": before, "move": move, **actor.fields()}
+        seq = int((await self._there(found, "move_prompt", params)).get("seq", 0))
+        await self._settled(found, lambda db: rows.has_come(db, found.num, seq))
+
+    async def _here(
+        self, found: Found, job: Callable[[sqlite3.Connection], bool], touched: list[str]
+    ) -> bool:
+        """Change what only we have, and tell of `touched`; False where the machine must."""
+        async with self._lock(found.id):
+            done = await self._hub.store.write(job, durable=True)
+        if done:
+            self._hub.feed.changed(*(("prompt", prompt) for prompt in touched))
+        return done
+
+    async def _there(
+        self, found: Found, verb: str, params: dict[str, Any], content: Content | None = None
+    ) -> Any:
+        """Ask the machine, once it has all that waits here; its answer."""
+
+        async def call(link: Any) -> Any:
             # first let it be there: one that was sent without an answer may not be
             async with self._lock(found.id):
                 while await self._deliver_next(found.id):
                     pass
             if content is not None:
                 await self._hub.attachments.deliver(link, found.machine, found.id, content)
-            await link.call(f"session/{verb}", params, timeout=PATIENCE)
+            asked = {"session": found.id, **params}
+            return await link.call(f"session/{verb}", asked, timeout=PATIENCE)
 
-        seen = await self._hub.store.read(lambda db: prompts.find(db, found.num, prompt))
-        await self._hub.sessions.over_link(found.machine, call, PATIENCE)
-        await self._settled(found, prompt, seen)
+        return await self._hub.sessions.over_link(found.machine, call, PATIENCE)
 
-    async def _settled(self, found: Found, prompt: str, seen: sqlite3.Row) -> None:
+    async def _settled(self, found: Found, done: Callable[[sqlite3.Connection], bool]) -> None:
         """The machine's word on the change is stored, or some seconds have passed."""
         async for _ in self._hub.feed.heads(found.id, 5.0):
-            row = await self._hub.store.read(lambda db: prompts.find(db, found.num, prompt))
-            if (row["state"], row["content"]) != (seen["state"], seen["content"]):
+            if await self._hub.store.read(done):
                 return
 
     # -- removals

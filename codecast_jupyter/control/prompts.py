@@ -22,6 +22,8 @@ from .store import storable
 
 MAX_CONTENT = 32 << 20  # bytes of a prompt's content as JSON
 
+WAITING = ("stored", "delivered", "queued")
+
 Content = list[dict[str, Any]]
 
 
@@ -67,6 +69,7 @@ def to_json(row: sqlite3.Row, session: str) -> dict[str, Any]:
         "content": content,
         "state": row["state"],
         "created": row["created"],
+        "place": row["num"],
         "by": row["by"],
         "where": row["where"],
     }
@@ -116,6 +119,48 @@ def add(
         db, session, "prompt", prompt, _cursor(db, session), now, events.plain_text(content)
     )
     return find(db, session, prompt), True
+
+
+def waiting(db: sqlite3.Connection, session: int, prompt: str) -> sqlite3.Row:
+    """A prompt that has not begun. Raises CodecastError `not_found`, `conflict`."""
+    row = find(db, session, prompt)
+    if row["state"] not in WAITING:
+        raise CodecastError(
+            "conflict",
+            f"The prompt no longer waits: it is {row['state']}.",
+            "Send another one, or interrupt the turn." if row["state"] == "running" else "",
+        )
+    return row
+
+
+def is_ours(row: sqlite3.Row) -> bool:
+    """Nobody else can have it: it was never sent."""
+    return row["state"] == "stored" and not row["tried"]
+
+
+def put_before(db: sqlite3.Connection, session: int, prompt: str, before: str | None) -> list[str]:
+    """Another order of those that are ours; the ids of all whose place is another."""
+    rows = db.execute(
+        "SELECT id FROM prompts WHERE session = ? AND state = 'stored' AND tried = 0 ORDER BY num",
+        (session,),
+    )
+    order = [row["id"] for row in rows if row["id"] != prompt]
+    order.insert(len(order) if before is None else order.index(before), prompt)
+    return arrange(db, session, order)
+
+
+def arrange(db: sqlite3.Connection, session: int, order: list[str]) -> list[str]:
+    """Let these prompts follow each other so, in the places that they have together; the ids of
+    all whose place is another."""
+    known = db.execute("SELECT num, id FROM prompts WHERE session = ?", (session,))
+    wanted = set(order)
+    nums = {row["id"]: row["num"] for row in known if row["id"] in wanted}
+    places = zip(sorted(nums.values()), (id for id in order if id in nums), strict=True)
+    moved = [(num, id) for num, id in places if nums[id] != num]
+    set_num = "UPDATE prompts SET num = ? WHERE session = ? AND id = ?"
+    for sign in (-1, 1):  # aside first: two cannot have one number
+        db.executemany(set_num, [(sign * num, session, id) for num, id in moved])
+    return [id for _, id in moved]
 
 
 def edit(db: sqlite3.Connection, session: int, prompt: str, content: Content) -> None:

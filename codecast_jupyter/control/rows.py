@@ -69,6 +69,12 @@ def by_id(db: sqlite3.Connection, session: str) -> sqlite3.Row | None:
     return row
 
 
+def has_come(db: sqlite3.Connection, num: int, seq: int) -> bool:
+    """Whether the store has the event with that number of the machine's."""
+    row = db.execute("SELECT cursor - shift FROM sessions WHERE num = ?", (num,)).fetchone()
+    return row is None or int(row[0]) >= seq
+
+
 def taken(db: sqlite3.Connection, name: str) -> bool:
     return (
         db.execute(

@@ -79,7 +79,7 @@ def _first(db: Database) -> None:
     )
     table("prompts").create(
         {
-            "num": int,  # the order of sending
+            "num": int,  # the order of sending, until they are moved
             "id": str,
             "session": int,
             "content": str,

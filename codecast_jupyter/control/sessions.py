@@ -79,7 +79,7 @@ class Sessions:
         return await self.store.read(lambda db: rows.find(db, session))
 
     async def prompts(self, session: str) -> Listing:
-        """All prompts of a session, in the order of sending."""
+        """All prompts of a session, in the order of sending, or that which they were moved to."""
 
         def job(db: sqlite3.Connection) -> Listing:
             found = rows.find(db, session)
@@ -264,6 +264,25 @@ class Sessions:
         """Take a waiting prompt back. Raises CodecastError("conflict") when it no longer waits."""
         found = await self.find(session)
         await self._hub.outbox.change(found, prompt, actor, None)
+        return await self._prompt(found, prompt)
+
+    async def move_prompt(
+        self,
+        session: str,
+        prompt: str,
+        before: str | None = None,
+        *,
+        id: str | None = None,
+        actor: Actor,
+    ) -> dict[str, Any]:
+        """Put a waiting prompt in front of the waiting one `before`, or to the end; the same `id`
+        again is the same move. Raises CodecastError("conflict") when one of them no longer waits.
+        """
+        move = prompts.check_id(id)
+        if prompt == before:
+            raise CodecastError("bad_request", "A prompt cannot be put in front of itself.")
+        found = await self.find(session)
+        await self._hub.outbox.move(found, prompt, before, move, actor)
         return await self._prompt(found, prompt)
 
     async def _prompt(self, found: Found, prompt: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Ledger:
 
     def waiting(self) -> List[str]:
         """The prompts the CLI was not given yet, in their order."""
-        return [id for id, entry in self.state["prompts"].items() if entry["state"] == "queued"]
+        return state.waiting(self.state)
 
     def given(self) -> List[str]:
         """The prompts the CLI was given and that have not ended."""

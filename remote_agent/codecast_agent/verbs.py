@@ -123,7 +123,7 @@ class Verbs:
             self._scribe.record_durably(event)
         else:
             self._scribe.urgent = True  # the first answer may have been lost before the sync
-        self._done(waiter)
+        self._scribe.replies.append(partial(waiter.reply, {"seq": self._scribe.journal.seq}))
 
     # -- the turn
 

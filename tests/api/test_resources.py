@@ -156,17 +156,24 @@ async def test_a_prompt_carries_the_person_and_the_surface(api: Api, session: Js
     assert [prompt["id"] for prompt in listed.json] == ["p1"]
 
 
-async def test_a_waiting_prompt_is_edited_and_cancelled(
+async def test_a_waiting_prompt_is_edited_moved_and_cancelled(
     api: Api, session: Json, hub: FakeHub
 ) -> None:
     name = {"session": "first"}
     log = hub.sessions.log("first")
     await api("POST", "/sessions/{session}/prompts", {"text": "wait", "id": "p"}, **name)
-    await eventually(lambda: "p" in log.state["prompts"])
+    await api("POST", "/sessions/{session}/prompts", {"text": "wait", "id": "q"}, **name)
+    await eventually(lambda: len(log.state["prompts"]) == 2)
     prompt = {**name, "prompt": "p"}
     content = [{"type": "text", "text": "other"}]
     route = "/sessions/{session}/prompts/{prompt}"
     assert (await api("PATCH", route, {"content": content}, **prompt)).json["text"] == "other"
+    last = await api("POST", route + "/move", {}, **prompt)
+    assert last.code == 200 and list(log.state["prompts"]) == ["q", "p"]
+    first = await api("POST", route + "/move", {"before": "q", "id": "m"}, **prompt)
+    assert first.json["id"] == "p" and list(log.state["prompts"]) == ["p", "q"]
+    wrong = await api("POST", route + "/move", {"after": "q"}, **prompt)
+    assert (wrong.code, wrong.json["code"]) == (400, "bad_request")
     assert (await api("DELETE", route, **prompt)).code == 204
     late = await api("DELETE", route, **prompt)
     assert (late.code, late.json["code"]) == (409, "conflict")

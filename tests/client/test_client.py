@@ -106,6 +106,16 @@ async def test_a_prompt_that_waits_is_edited_and_cancelled(
     await within(20, until(client, session["id"], "prompt_state"))
     changed = await client.edit_prompt(session["id"], prompt["id"], "- other")
     assert changed["text"] == "- other"
+    before = (await client.session(session["id"]))["last_seq"]
+    other = await client.prompt(session["id"], "wait")
+    await within(20, until(client, session["id"], "prompt_state", before))
+    moved = await client.move_prompt(session["id"], other["id"], prompt["id"])
+    assert moved["id"] == other["id"]
+    waiting = (await client.session(session["id"]))["state"]["prompts"]
+    assert list(waiting) == [other["id"], prompt["id"]]
+    with pytest.raises(CodecastError) as error:
+        await client.move_prompt(session["id"], "nobody")
+    assert error.value.code == "not_found"
     await client.cancel_prompt(session["id"], prompt["id"])
     with pytest.raises(CodecastError) as error:
         await client.cancel_prompt(session["id"], prompt["id"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 
 import pytest
 
@@ -138,6 +139,81 @@ async def test_a_queued_prompt_is_edited_and_cancelled_on_the_machine(hub, machi
     with pytest.raises(CodecastError) as caught:
         await hub.sessions.cancel_prompt(session, "none", actor=ANN)
     assert caught.value.code == "not_found"
+
+
+async def waiting(hub, session):
+    """The queue, and the same as the fold over events has it."""
+    listed = [p["id"] for p in await hub.sessions.prompts(session) if p["state"] == "queued"]
+    state = (await hub.sessions.get(session))["state"]
+    assert list(state["prompts"]) == listed
+    return "".join(listed)
+
+
+async def test_prompts_nobody_has_yet_are_moved_here_and_sent_in_that_order(hub, machine):
+    session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
+    await machine.away()
+    for id in "abcd":
+        await hub.sessions.prompt(session, "wait", id=id, actor=ANN)
+    move = partial(hub.sessions.move_prompt, session, actor=ANN)
+    assert (await move("d", "a", id="1"))["state"] == "stored"  # d a b c
+    await move("a", id="2")  # d b c a
+    await move("d", "a", id="3")  # b c d a
+    await move("a", id="2")  # said again: nothing changes
+    await move("d", "a", id="1")
+    places = {p["id"]: p["place"] for p in await hub.sessions.prompts(session)}
+    assert sorted(places, key=places.__getitem__) == list(places) == list("bcda")
+    await hub.sessions.prompt(session, "wait", id="e", actor=ANN)
+    await machine.back()
+    await until(lambda: len(machine.journals[session].prompts) == 5)
+    assert list(machine.journals[session].prompts) == list("bcdae")
+
+
+async def test_queued_prompts_are_moved_on_the_machine_once_whoever_asks(hub, machine):
+    session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
+    for id in "abcd":
+        await hub.sessions.prompt(session, "wait", id=id, actor=ANN)
+    await until(lambda: len(machine.journals[session].prompts) == 4)
+    move = partial(hub.sessions.move_prompt, session)
+    assert (await move("d", "a", actor=ANN))["state"] == "queued"
+    assert await waiting(hub, session) == "dabc"
+    # the answer is lost, and the machine asked again over the next link
+    machine.faults["session/move_prompt"] = "lost"
+    await move("a", id="once", actor=ANN)
+    assert await waiting(hub, session) == "dbca"
+    assert len([name for name, _ in machine.calls if name == "session/move_prompt"]) == 3
+    assert machine.journals[session].moves >= {"once"}
+    # two surfaces at once: one order, the same for both
+    await asyncio.gather(move("c", "d", actor=ANN), move("b", "d", actor=BEN))
+    assert await waiting(hub, session) in ("cbda", "bcda")
+    for wrong, before, code in (
+        ("nobody", None, "not_found"),
+        ("a", "nobody", "not_found"),
+        ("a", "a", "bad_request"),
+    ):
+        with pytest.raises(CodecastError) as caught:
+            await move(wrong, before, actor=ANN)
+        assert caught.value.code == code
+    await hub.sessions.cancel_prompt(session, "a", actor=ANN)
+    for wrong, before in (("a", None), ("b", "a")):
+        with pytest.raises(CodecastError) as caught:
+            await move(wrong, before, actor=ANN)
+        assert caught.value.code == "conflict" and "no longer waits" in caught.value.message
+
+
+async def test_an_old_supervisor_refuses_a_move_and_nothing_changes(hub, machine):
+    session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
+    for id in "ab":
+        await hub.sessions.prompt(session, "wait", id=id, actor=ANN)
+    await until(lambda: len(machine.journals[session].prompts) == 2)
+
+    def unknown(**params):
+        raise CodecastError("not_supported", "This session's supervisor does not know it.", "Stop.")
+
+    machine.do_move_prompt = unknown
+    with pytest.raises(CodecastError) as caught:
+        await hub.sessions.move_prompt(session, "b", "a", actor=ANN)
+    assert caught.value.code == "not_supported" and caught.value.hint
+    assert await waiting(hub, session) == "ab"
 
 
 async def test_what_may_be_there_is_not_changed_behind_the_machines_back(hub, machine, monkeypatch):

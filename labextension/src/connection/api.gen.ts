@@ -370,6 +370,27 @@ export interface paths {
         patch: operations["edit_prompt"];
         trace?: never;
     };
+    "/sessions/{session}/prompts/{prompt}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+                prompt: components["parameters"]["prompt"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a prompt that still waits in front of another one, or to the end. `conflict` when one of them no longer waits. */
+        post: operations["move_prompt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{session}/attachments": {
         parameters: {
             query?: never;
@@ -1203,6 +1224,8 @@ export interface components {
             /** @enum {unknown} */
             state: "stored" | "delivered" | "queued" | "running" | "done" | "failed" | "cancelled" | "unknown";
             created: number;
+            /** @description Orders the prompts of a session: as they were sent, or moved. */
+            place?: number;
             by?: string | null;
             where?: string | null;
             error?: components["schemas"]["Problem"] | null;
@@ -1996,6 +2019,32 @@ export interface operations {
                     text?: string;
                     content?: components["schemas"]["Contents"];
                 } & (unknown | unknown);
+            };
+        };
+        responses: {
+            200: components["responses"]["Prompt"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    move_prompt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a name, or the beginning of one. */
+                session: components["parameters"]["session"];
+                prompt: components["parameters"]["prompt"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The id of a prompt that waits; null or nothing is the end. */
+                    before?: string | null;
+                    /** @description Chosen by the sender: the same id again is the same move. */
+                    id?: string;
+                };
             };
         };
         responses: {

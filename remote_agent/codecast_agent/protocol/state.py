@@ -5,7 +5,7 @@ TypeScript twin (`labextension/src/model/state.ts`) passes the same cases
 (`tests/protocol/state_cases.json`).
 """
 
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, List, Mapping
 
 from .budget import LIMITS
 from .events import TERMINAL_PROMPT_STATES
@@ -76,6 +76,11 @@ def status(state: State) -> str:
     if state["process"] == "ready":
         return "idle"
     return str(state["process"])
+
+
+def waiting(state: State) -> List[str]:
+    """The prompts the CLI was not given yet, in their order."""
+    return [id for id, entry in state["prompts"].items() if entry["state"] == "queued"]
 
 
 def _clock(state: State, time: float, data: Mapping[str, Any]) -> None:
