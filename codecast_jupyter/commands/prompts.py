@@ -22,6 +22,7 @@ from .words import name, one_line
 Json = Mapping[str, Any]
 FAMILY = "Prompts"
 WAITING = ("stored", "delivered", "queued")
+PLACES = ("up", "down", "first", "last")
 
 
 def _text(context: Context, values: Values) -> str:
@@ -181,6 +182,8 @@ async def queue(context: Context, values: Values) -> Result:
     if values["action"] == "cancel":
         await context.client.cancel_prompt(session["id"], prompt["id"])
         return Done(f"Cancelled: {one_line(prompt.get('text', ''), 60)}", {"prompt": prompt["id"]})
+    if values["action"] == "move":
+        return await _move(context, session, waiting, prompt, " ".join(values["text"]))
     text = " ".join(values["text"])
     if text == "-" and context.read_input is not None:
         text = context.read_input().rstrip("\n")
@@ -192,6 +195,37 @@ async def queue(context: Context, values: Values) -> Result:
         )
     changed = await context.client.edit_prompt(session["id"], prompt["id"], text)
     return Done(f"It says now: {one_line(text, 60)}", {"prompt": changed})
+
+
+async def _move(
+    context: Context, session: Json, waiting: Sequence[Json], prompt: Json, place: str
+) -> Result:
+    ids = [str(each["id"]) for each in waiting]
+    before = in_front_of(ids, str(prompt["id"]), place)
+    moved = await context.client.move_prompt(session["id"], prompt["id"], before)
+    order = [id for id in ids if id != prompt["id"]]
+    number = (order.index(before) if before else len(order)) + 1
+    text = one_line(prompt.get("text", ""), 60)
+    return Done(f"Place {number} of {len(ids)}: {text}", {"prompt": moved, "place": number})
+
+
+def in_front_of(waiting: Sequence[str], prompt: str, place: str) -> str | None:
+    """Which of `waiting` a prompt of them goes in front of to have a place, a number from 1 on or
+    one of PLACES; None is the end. Raises CodecastError("bad_request")."""
+    now = waiting.index(prompt)
+    others = [id for id in waiting if id != prompt]
+    named = dict(zip(PLACES, (now - 1, now + 1, 0, len(others)), strict=True))
+    if place.isdecimal() and int(place) > 0:
+        wanted = int(place) - 1
+    elif place.lower() in named:
+        wanted = max(0, named[place.lower()])
+    else:
+        raise CodecastError(
+            "bad_request",
+            "Which place shall it have?" if not place else f"{one_line(place)!r} is no place.",
+            f"A number of the list, or {', '.join(PLACES[:-1])} or {PLACES[-1]}.",
+        )
+    return others[wanted] if wanted < len(others) else None
 
 
 def _waiting(waiting: Sequence[Json], wanted: str, session: str) -> Json:
@@ -254,11 +288,16 @@ COMMANDS = (
     ),
     Command(
         "queue",
-        "List, edit or cancel prompts that wait",
+        "List, edit, move or cancel prompts that wait",
         queue,
         (
             SESSION,
-            positional("action", "edit or cancel", required=False, choices=("edit", "cancel")),
+            positional(
+                "action",
+                "edit, move or cancel",
+                required=False,
+                choices=("edit", "move", "cancel"),
+            ),
             positional(
                 "prompt",
                 "its number in the list, or its id",
@@ -266,12 +305,19 @@ COMMANDS = (
                 metavar="ID",
                 complete="prompt",
             ),
-            positional("text", "what it shall say instead", required=False, many=True, text=True),
+            positional(
+                "text",
+                "what it shall say instead, or its new place",
+                required=False,
+                many=True,
+                text=True,
+            ),
         ),
         examples=(
             ("queue brave-otter", "what waits"),
             ("queue brave-otter cancel 2", "forget the second"),
             ("queue brave-otter edit 1 run only the fast tests", ""),
+            ("queue brave-otter move 3 1", "the third is next; also up, down, first, last"),
         ),
         family=FAMILY,
     ),

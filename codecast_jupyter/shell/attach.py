@@ -21,6 +21,7 @@ from codecast_agent.protocol.errors import CodecastError
 
 from ..commands import choices
 from ..commands.context import Context
+from ..commands.prompts import in_front_of
 from ..commands.render.entries import Printer, problem, running_tool
 from ..commands.results import Follow
 from ..commands.sessions import described
@@ -37,11 +38,15 @@ type a prompt and Enter; Alt-Enter makes a new line; while a turn runs, prompts 
 /interrupt      stop the running turn (Ctrl-C)      /detach    leave; the session goes on (Ctrl-D)
 /mode MODE      auto, code, plan or ask             /model M   another model
 /send TEXT      queue a prompt while something is asked
-/queue          what waits; /cancel N takes one back
+/queue          what waits                          /cancel N  take one back
+/move N PLACE   another place for one that waits: a number, up, down, first, last
 /stop           end the CLI, keep the session       /help      this
 //x             gives /x to the CLI even where it is one of ours; any other /x goes to the CLI
 a request is answered by a number, y (once), a (always), n (no), `n because ...`"""
-OURS = ("/interrupt", "/stop", "/detach", "/mode", "/model", "/send", "/queue", "/cancel", "/help")
+OURS = (
+    *("/interrupt", "/stop", "/detach", "/mode", "/model"),
+    *("/send", "/queue", "/move", "/cancel", "/help"),
+)
 
 
 class Attach:
@@ -388,13 +393,25 @@ class Attach:
             waiting = self.transcript.queued
             lines = [f"{n}  {one_line(_text(p), 100)}" for n, p in enumerate(waiting, 1)]
             self.screen.block(Text("\n".join(lines) or "Nothing waits.", "dim"))
-        elif word == "/cancel":
-            waiting = self.transcript.queued
-            if not rest.isdecimal() or not 1 <= int(rest) <= len(waiting):
-                self.hint = f"/cancel 1-{len(waiting)}" if waiting else "Nothing waits."
-                return False
-            wanted = str(waiting[int(rest) - 1]["prompt"])
+        elif word in ("/cancel", "/move"):
+            return self._change_queue(word, *rest.partition(" ")[::2])
+        return True
+
+    def _change_queue(self, word: str, number: str, place: str) -> bool:
+        waiting = [str(each["prompt"]) for each in self.transcript.queued]
+        if not number.isdecimal() or not 1 <= int(number) <= len(waiting):
+            self.hint = f"{word} 1-{len(waiting)}" if waiting else "Nothing waits."
+            return False
+        wanted = waiting[int(number) - 1]
+        if word == "/cancel":
             self._do(self._call(lambda: self.client.cancel_prompt(self.id, wanted)))
+            return True
+        try:
+            before = in_front_of(waiting, wanted, place.strip())
+        except CodecastError as error:
+            self.hint = f"{error.message} {error.hint}"
+            return False
+        self._do(self._call(lambda: self.client.move_prompt(self.id, wanted, before)))
         return True
 
     async def _call(self, call: Callable[[], Awaitable[Any]]) -> None:

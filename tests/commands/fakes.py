@@ -179,6 +179,15 @@ class FakeClient(FakeMachines):
         self._find(session).prompts[prompt]["text"] = content
         return self._find(session).prompts[prompt]
 
+    async def move_prompt(self, session: str, prompt: str, before: str | None = None) -> Json:
+        found = self._find(session)
+        order = [id for id in found.prompts if id != prompt]
+        order.insert(order.index(before) if before else len(order), prompt)
+        found.prompts = {id: found.prompts[id] for id in order}
+        where = {"before": before or "", "move": "m"}
+        await found.emit("prompt_state", prompt=prompt, state="queued", **where)
+        return dict(found.prompts[prompt])
+
     async def cancel_prompt(self, session: str, prompt: str) -> None:
         self._find(session).prompts[prompt]["state"] = "cancelled"
 

@@ -264,6 +264,32 @@ async def test_prompt_from_a_pipe_and_a_file(tmp_path: Any) -> None:
     await client.close()
 
 
+async def test_a_waiting_prompt_gets_another_place() -> None:
+    client = FakeClient()
+    client.add()
+    for word in ("slow now", "one", "two", "three"):
+        await client.prompt("brave-otter", word, id=word)
+    client.known[client._find("brave-otter").fixed["id"]].prompts["slow now"]["state"] = "running"
+    for target, number, order in (
+        ("3 1", 1, ["three", "one", "two"]),
+        ("1 down", 2, ["one", "three", "two"]),
+        ("two up", 2, ["one", "two", "three"]),
+        ("1 up", 1, ["one", "two", "three"]),
+        ("1 last", 3, ["two", "three", "one"]),
+        ("1 9", 3, ["three", "one", "two"]),
+        ("two first", 1, ["two", "three", "one"]),
+    ):
+        done = await run(client, f"queue brave-otter move {target}")
+        assert done.data["place"] == number and done.words.startswith(f"Place {number} of 3: ")
+        listed = await run(client, "queue brave-otter")
+        assert [p["id"] for p in listed.prompts] == order, target
+    for wrong in ("1", "1 0", "1 between"):
+        with pytest.raises(CodecastError) as refused:
+            await run(client, f"queue brave-otter move {wrong}")
+        assert refused.value.code == "bad_request" and "up, down" in refused.value.hint
+    await client.close()
+
+
 async def test_send_wait_ends_with_its_own_turn_and_tells_its_failure() -> None:
     client = await furnished()
     stream = await run(client, "send --wait brave-otter slow")
