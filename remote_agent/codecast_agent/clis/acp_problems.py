@@ -4,6 +4,7 @@ import json
 from typing import Any, Dict
 
 from ..protocol.errors import CodecastError
+from .http_status import passes
 from .lines import clip, obj, text_of
 
 AUTH_REQUIRED = -32000
@@ -28,7 +29,7 @@ def problem(cli: str, error: Dict[str, Any], login_hint: str) -> Dict[str, Any]:
             found["hint"] = "If it is the login that was refused: " + login_hint
     if status is not None:
         found["status"] = status
-        found["retryable"] = status in (408, 409, 429) or status >= 500
+        found["retryable"] = passes(status)
     return found
 
 

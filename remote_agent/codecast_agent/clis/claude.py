@@ -2,7 +2,8 @@
 
 Here is the life cycle: start and hello, prompts, turns, control requests. What is said in a
 turn is `claude_content` (its tools: `claude_tools`), what is asked `claude_requests`, what
-Claude tells about itself `claude_system`, argv and modes `claude_launch`.
+Claude tells about itself `claude_system`, what a turn took `claude_usage`, errors
+`claude_problems`, argv and modes `claude_launch`.
 
 Turns: a prompt opens one at once; Claude opens its own (`system/init` unasked: a background
 task has ended) and those are turns without prompts. `result` ends a turn, unless the prompt
@@ -14,25 +15,15 @@ turn by Claude, or queued by it and answered in a turn of its own.
 from typing import Any, Callable, Dict, List, Optional
 
 from ..protocol.errors import CodecastError
+from . import claude_problems
 from .claude_content import Content
 from .claude_launch import MODES, native_mode, plan
 from .claude_requests import Requests
 from .claude_system import Settings, System
+from .claude_usage import Usage
 from .contract import Answer, Host, Launch, Process, Prompt, Settled, refused, unheard
-from .lines import clip, encode, file_words, first_line, new_id, obj, parse, present, text_of, whole
+from .lines import clip, encode, file_words, new_id, obj, parse, present, text_of
 
-LOGIN_HINT = "Run `claude` once on that machine and use /login, or set ANTHROPIC_API_KEY there."
-HINTS = {
-    "billing_error": "Check the account's plan or credit.",
-    "rate_limit": "Wait for the limit to reset, then send the prompt again.",
-    "overloaded": "Try again in a moment.",
-    "server_error": "Try again in a moment.",
-    "model_not_found": "Choose another model.",
-    "max_output_tokens": "Ask for less at once.",
-    "cloud_credential_error": "Renew the cloud credentials on that machine.",
-}
-TOO_LONG = "prompt is too long"
-NOT_LOGGED_IN = frozenset(("authentication_failed", "oauth_org_not_allowed", "account_on_hold"))
 QUIET = frozenset(
     ("keep_alive", "prompt_suggestion", "tool_progress", "tool_use_summary", "auth_status")
 )
@@ -52,6 +43,7 @@ class ClaudeAdapter:
         self._settings = Settings(host, launch.model or "", mode, not own_auto)
         self._settings.own_auto = own_auto and launch.mode == "auto"
         self._content = Content(host, launch.cwd)
+        self._usage = Usage(host, self._content, launch.cost_usd)
         self._system = System(host, self._settings, self._content.retried)
         self._requests = Requests(host, launch.cwd, self._respond)
         self._waiting: Dict[str, Done] = {}  # our control requests
@@ -66,7 +58,6 @@ class ClaudeAdapter:
         self._kept: List[str] = []  # steered, in no turn yet: the turn they were for has ended
         self._interrupted = False
         self._api_error: Dict[str, Any] = {}  # the last synthetic message about a failure
-        self._cost = 0.0  # of this process so far
 
     # ---- starting ----
 
@@ -100,7 +91,7 @@ class ClaudeAdapter:
         account = obj(response.get("account"))
         keyless = account.get("tokenSource") == "none" and not text_of(account.get("apiKeySource"))
         if keyless and account.get("apiProvider") == "firstParty":
-            self._notice("warning", "Claude Code is not logged in. " + LOGIN_HINT)
+            self._notice("warning", "Claude Code is not logged in. " + claude_problems.LOGIN_HINT)
         self._ready = True
         self._host.ready()
 
@@ -216,10 +207,10 @@ class ClaudeAdapter:
             if self._ready:
                 self._unknown("an error outside a turn", message)
             else:
-                self._failed_to_start(message)
+                self._host.failed(claude_problems.ended(message))
             return
         self._own_turn()
-        fields = self._usage(message)
+        fields = self._usage.take(message)
         crossed = obj(message.get("origin")).get("kind") == "task-notification"
         if self._prompt and not self._taken and (self._lifecycle or crossed):
             return
@@ -238,85 +229,8 @@ class ClaudeAdapter:
         elif message.get("subtype") == "error_max_turns":
             self._end_turn("max_turn_requests", **fields)
         else:
-            self._end_turn("error", error=self._problem(message), **fields)
-
-    def _failed_to_start(self, message: Dict[str, Any]) -> None:
-        """A result before any turn: Claude says why it ends."""
-        errors = message.get("errors")
-        words = "; ".join(str(error) for error in errors) if isinstance(errors, list) else ""
-        words = words or text_of(message.get("result")) or "no reason given"
-        self._host.failed(
-            CodecastError(
-                "cli_failed",
-                "Claude Code ended: " + first_line(words, 300),
-                detail=clip(words, 2000),
-            )
-        )
-
-    def _usage(self, message: Dict[str, Any]) -> Dict[str, Any]:
-        """Tell what the session has used; returns the turn's own part."""
-        used = obj(message.get("usage"))
-        usage = present(
-            input_tokens=whole(used.get("input_tokens")),
-            output_tokens=whole(used.get("output_tokens")),
-            cache_read_tokens=whole(used.get("cache_read_input_tokens")),
-            cache_write_tokens=whole(used.get("cache_creation_input_tokens")),
-        )
-        fields: Dict[str, Any] = {"usage": usage} if usage else {}
-        total = message.get("total_cost_usd")
-        told: Dict[str, Any] = dict(fields)
-        if isinstance(total, (int, float)) and not isinstance(total, bool):
-            # the total of a resumed or forked conversation begins with what it had cost before
-            spent = _spent(message.get("model_usage_since_last_result"))
-            spent = max(0.0, total - self._cost) if spent is None else spent
-            fields["cost_usd"] = round(spent, 8)
-            self._cost += spent
-            told["cost_usd"] = round(self._launch.cost_usd + self._cost, 8)
-        window = 0
-        for model in obj(message.get("modelUsage")).values():
-            window = max(window, whole(obj(model).get("contextWindow")) or 0)
-        if window:
-            told["context_size"] = window
-        if self._content.context_used is not None:
-            told["context_used"] = self._content.context_used
-        if told:
-            self._host.emit("usage_update", **told)
-        duration = message.get("duration_ms")
-        if isinstance(duration, (int, float)):
-            fields["duration"] = round(duration / 1000, 3)
-        return fields
-
-    def _problem(self, message: Dict[str, Any]) -> Dict[str, Any]:
-        kind = text_of(self._api_error.get("error"))
-        errors = message.get("errors")
-        words = text_of(message.get("result"))
-        if not words and isinstance(errors, list):
-            words = "; ".join(str(error) for error in errors)
-        words = clip(words or "Claude ended the turn with an error", 2000)
-        status = whole(message.get("api_error_status"))
-        if status is None:
-            status = whole(self._api_error.get("api_error_status"))
-        if kind in NOT_LOGGED_IN or status == 401:
-            problem = {
-                "code": "not_logged_in",
-                "message": "Claude Code is not logged in, or its login is not accepted",
-                "hint": LOGIN_HINT,
-                "detail": words,
-            }
-        elif words.lower().startswith(TOO_LONG):
-            problem = {
-                "code": "too_large",
-                "message": "The prompt is longer than the model takes",
-                "hint": "Put it into a file on that machine and name the file.",
-                "detail": words,
-            }
-        else:
-            problem = {"code": "model_error", "message": words}
-            if kind in HINTS:
-                problem["hint"] = HINTS[kind]
-        again = kind in ("rate_limit", "overloaded", "server_error")
-        again = again or status in (408, 409, 429) or (status is not None and status >= 500)
-        return {**problem, "retryable": again, **present(status=status)}
+            problem = claude_problems.problem(message, self._api_error)
+            self._end_turn("error", error=problem, **fields)
 
     # ---- settings ----
 
@@ -473,13 +387,6 @@ def _block(block: Dict[str, Any]) -> Dict[str, Any]:
     if block.get("type") == "resource_link":
         return {"type": "text", "text": file_words(block)}
     return {"type": "text", "text": str(block.get("text", ""))}
-
-
-def _spent(models: Any) -> Optional[float]:
-    """US dollars since the last result, of all models; None where Claude does not tell."""
-    costs = [obj(model).get("costUSD") for model in obj(models).values()]
-    found = [cost for cost in costs if isinstance(cost, (int, float)) and cost >= 0]
-    return float(sum(found)) if isinstance(models, dict) and len(found) == len(costs) else None
 
 
 def _nothing(response: Dict[str, Any], error: str) -> None:

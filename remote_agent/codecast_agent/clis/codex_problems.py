@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any, Dict, Optional, Tuple
 
+from .http_status import passes
 from .lines import clip, obj, present, text_of, whole
 
 LOGIN_HINT = "Run `codex login` on that machine, or set OPENAI_API_KEY there."
@@ -62,7 +63,7 @@ def problem(error: Dict[str, Any]) -> Dict[str, Any]:
         if status is None and refused == "invalid_request_error":
             status = 400
     detail = text_of(error.get("additionalDetails"))
-    again = kind in AGAIN or status in (408, 409, 429) or (status is not None and status >= 500)
+    again = kind in AGAIN or passes(status)
     again = again or (kind in ("", "other") and bool(_BROKEN.search(words)))
     found: Dict[str, Any] = {"code": "model_error", "message": clip(words, 2000)}
     if kind == "unauthorized" or status == 401:
