@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.bots.conftest import Bots
+from tests.bots.asking import COLOUR, FRUITS, WAY, asks
+from tests.bots.conftest import Bots, bots_of
+from tests.bots.haste import SPEED
 from tests.bots.servers.discord import TOKEN, DiscordServer
 from tests.bots.servers.discord_people import Person
 from tests.fixtures.live import until
 from tests.fixtures.world import World
 
-Json = dict[str, Any]
-QUESTION = {
-    "questions": [
-        {
-            "question": "Which fruits?", "header": "Fruits", "multiSelect": True,
-            "options": [{"label": x, "description": f"Take {x}"} for x in ("Apple", "Pear", "Fig")],
-        },
-        {
-            "question": "Which colour?", "header": "Colour", "multiSelect": False,
-            "options": [{"label": x, "description": x} for x in ("Red", "Blue")],
-        },
-        {
-            "question": "Which way?", "header": "Way", "multiSelect": False,
-            "options": [{"label": x, "description": x} for x in ("Left", "Right")],
-        },
-    ]
-}  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def discord() -> Iterator[DiscordServer]:
-    server = DiscordServer()
+    server = DiscordServer(SPEED)
     server.patience = 20.0  # this machine may be slow; the adapter's own tests wait three seconds
     yield server
     server.stop()
@@ -59,20 +40,11 @@ def bots(
     tmp_path: Path, world: World, discord: DiscordServer, channel: str, olga: Person
 ) -> Iterator[Bots]:
     """Running, with Olga as its admin in one channel."""
-    settings = {
-        "state": str(tmp_path / "state"),
-        "discord": {"admins": [olga.user["id"]], "chats": [channel], "url": discord.url},
-    }
-    runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}  # where a token's lease is: no other run's
-    environment = {**world.server.environment, **runtime, "CODECAST_DISCORD_TOKEN": TOKEN}
-    running = Bots(tmp_path, environment, settings)
-    running.start()
-    try:
-        until(lambda: discord.registered, "the bot has told its commands")
+    own = {"admins": [olga.user["id"]], "chats": [channel], "url": discord.url}
+    secret = {"CODECAST_DISCORD_TOKEN": TOKEN}
+    made = bots_of(world, tmp_path, "discord", secret, discord.speed, **own)
+    with made.running(lambda: discord.registered) as running:
         yield running
-    finally:
-        running.kill(signal.SIGTERM)
-        sys.stdout.write(running.log.read_text())
 
 
 def test_start_stream_permission_question_interrupt_files_resume(
@@ -104,7 +76,7 @@ def test_start_stream_permission_question_interrupt_files_resume(
     assert "sonnet" in me.completes("model", "model", "")  # of the session that is shown here
     # stream, a permission by a button
     me.says("say:I will **touch** it. @everyone\nbash:touch allowed.txt\n"
-            f"tool:AskUserQuestion:{json.dumps(QUESTION)}\nsay: That is `all`.")  # fmt: skip
+            f"{asks(FRUITS, COLOUR, WAY)}\nsay: That is `all`.")  # fmt: skip
     permission = me.sees("touch allowed.txt", here, buttons=True)
     assert not permission["silent"]
     assert not (cwd / "allowed.txt").exists()

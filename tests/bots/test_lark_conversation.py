@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.bots.conftest import Bots
+from tests.bots.asking import COLOUR, FRUITS, asks
+from tests.bots.conftest import Bots, bots_of
 from tests.bots.servers.lark import LarkServer
 from tests.bots.servers.lark_api import APP, SECRET
+from tests.bots.servers.lark_people import Person
 from tests.fixtures.live import until
 from tests.fixtures.world import World
 
-Json = dict[str, Any]
 OWNER, STRANGER = "ou_owner", "ou_stranger"
 CHAT, GROUP = "oc_private", "oc_group"
-QUESTION = {
-    "questions": [
-        {
-            "question": "Which fruits?", "header": "Fruits", "multiSelect": True,
-            "options": [{"label": x, "description": f"Take {x}"} for x in ("Apple", "Pear", "Fig")],
-        },
-        {
-            "question": "Which colour?", "header": "Colour", "multiSelect": False,
-            "options": [{"label": x, "description": x} for x in ("Red", "Blue")],
-        },
-    ]
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -48,77 +33,32 @@ def bots(tmp_path: Path, world: World, lark: LarkServer) -> Iterator[Bots]:
     lark.private(CHAT)
     lark.group(GROUP)
     lark.names[OWNER] = "Olga"
-    settings = {
-        "state": str(tmp_path / "state"),
-        "lark": {"admins": [OWNER], "chats": [GROUP], "app_id": APP, "url": lark.url},
-    }
-    environment = {**world.server.environment, "CODECAST_LARK_SECRET": SECRET}
-    running = Bots(tmp_path, environment, settings)
-    running.start()
-    try:
-        until(lambda: lark.connections, "the bot is connected")
+    own = {"admins": [OWNER], "chats": [GROUP], "app_id": APP, "url": lark.url}
+    made = bots_of(world, tmp_path, "lark", {"CODECAST_LARK_SECRET": SECRET}, lark.speed, **own)
+    with made.running(lambda: lark.connections) as running:
         yield running
-    finally:
-        running.kill(signal.SIGTERM)
-        sys.stdout.write(running.log.read_text())
-
-
-class Person:
-    def __init__(self, lark: LarkServer, chat: str = CHAT, thread: str = "") -> None:
-        self.lark, self.chat, self.thread = lark, chat, thread
-
-    def says(self, text: str, **more: Any) -> str:
-        return self.lark.says(self.chat, text, OWNER, thread=self.thread, **more)
-
-    def seen(self) -> list[Json]:
-        return self.lark.visible(self.chat, self.thread)
-
-    def now(self, message: Json) -> Json:
-        return next(m for m in self.seen() if m["id"] == message["id"])
-
-    def sees(self, part: str, after: Json | None = None, **fits: bool) -> Json:
-        """The bot's first message behind `after` that has `part`."""
-
-        def look() -> Json | None:
-            found = self.seen()
-            ids = [m["id"] for m in found]
-            found = found[ids.index(after["id"]) + 1 if after else 0 :]
-            for message in found:
-                if part in message["text"] and all(bool(message[k]) == v for k, v in fits.items()):
-                    return message
-            return None
-
-        try:
-            return until(look, f"a message with {part!r}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {self.seen()}") from None
-
-    def acked(self, event: str) -> str:
-        """What the toast says."""
-        until(lambda: event in self.lark.acks, "the press is acknowledged")
-        return str((self.lark.acks[event].get("toast") or {}).get("content", ""))
 
 
 def test_start_stream_permission_question_interrupt_files_resume(
     world: World, lark: LarkServer, bots: Bots
 ) -> None:
     cwd = world.project()
-    me = Person(lark)
+    me = Person(lark, OWNER, CHAT)
     # start
     me.says(f"/start gpu {cwd} --cli claude --mode ask --name lark-otter")
-    here = me.sees("lark-otter: claude in".replace("lark-otter", "**lark-otter**"))
+    here = me.sees("**lark-otter**: claude in")
     # stream, a permission by a button
     me.says(
         "say:I will **touch** a <file>.\nbash:touch allowed.txt\n"
-        f"tool:AskUserQuestion:{json.dumps(QUESTION)}\nsay: That is `all`."
+        f"{asks(FRUITS, COLOUR)}\nsay: That is `all`."
     )
     permission = me.sees("touch allowed.txt", here, buttons=True)
     assert not (cwd / "allowed.txt").exists()
     assert "I will **touch** a <file>." in me.sees("I will", here)["text"]
     refused = lark.presses(permission["id"], "Allow", STRANGER)
-    assert me.acked(refused) == "You may not decide this here."
+    assert me.told(refused) == "You may not decide this here."
     assert not (cwd / "allowed.txt").exists()
-    assert "Allow" in me.acked(lark.presses(permission["id"], "Allow", OWNER))
+    assert "Allow" in me.told(lark.presses(permission["id"], "Allow", OWNER))
     decided = until(
         lambda: (now := me.now(permission)) and "✅" in now["text"] and now,
         "the copy shows who decided",
@@ -128,7 +68,7 @@ def test_start_stream_permission_question_interrupt_files_resume(
     # several questions: several choices by a form, own words by another
     question = me.sees("Which fruits?", permission, fields=True)
     assert (cwd / "allowed.txt").exists()
-    assert me.acked(lark.submits(question["id"], "Fruits", ["Apple", "Fig"], OWNER)) == "Apple, Fig"
+    assert me.told(lark.submits(question["id"], "Fruits", ["Apple", "Fig"], OWNER)) == "Apple, Fig"
     until(lambda: "Apple, Fig" in me.now(question)["text"], "what was chosen so far")
     lark.submits(question["id"], "✎ Own words: Colour", "a dark *green*", OWNER)
     answered = until(
@@ -178,7 +118,7 @@ def test_start_stream_permission_question_interrupt_files_resume(
     me.sees("Here I am again.", stopped)
     # a group: spoken to by a mention, the session gets a thread at that message
     root = lark.says(GROUP, "/resume lark-otter", OWNER, mention=True)
-    thread = Person(lark, GROUP, root)
+    thread = Person(lark, OWNER, GROUP, root)
     thread.sees("**lark-otter**")
     thread.says("say:In the thread.")
     thread.sees("In the thread.")

@@ -8,15 +8,26 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bots.conftest import OWNER, Bots
+from tests.bots.asking import asks, question
+from tests.bots.conftest import FIRST_IDS, OWNER, Bots
+from tests.bots.haste import SPEED
 from tests.bots.phone import Phone
 from tests.bots.servers.telegram import BOT, TOKEN, TelegramServer
 from tests.fixtures.live import until
 from tests.fixtures.world import World
+
+
+@pytest.fixture(scope="module")
+def telegram() -> Iterator[TelegramServer]:
+    """Faster than the real one, whose own pace the conversation keeps to."""
+    server = TelegramServer(SPEED, first=next(FIRST_IDS))
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -65,12 +76,8 @@ def test_choices_of_several_own_words_and_what_others_decide(
 ) -> None:
     cwd = world.project()
     owner.asks(f"/start gpu {cwd} --cli claude --mode ask --name many-otter", "many-otter: claude")
-    options = [
-        {"label": label, "description": f"the {label}"} for label in ("Red", "Green", "Blue")
-    ]
-    question = {"question": "Which colours?", "header": "Colours", "multiSelect": True,
-                "options": options}  # fmt: skip
-    asked = owner.says(f"tool:AskUserQuestion:{json.dumps({'questions': [question]})}\nsay:Good.")
+    colours = question("Which colours?", "Colours", "Red", "Green", "Blue", many=True)
+    asked = owner.says(f"{asks(colours)}\nsay:Good.")
     request = owner.sees("Which colours?", after=asked, buttons=True)
     assert owner.buttons(request["message_id"])[:4] == ["☐ Red", "☐ Green", "☐ Blue", "Done"]
     assert not request["silent"]

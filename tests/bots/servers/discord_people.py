@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 from tests.bots.servers.discord import DiscordServer, now
+from tests.bots.servers.watching import Watcher
 from tests.fixtures.live import until
 
 Json = dict[str, Any]
 OPTION_TYPES = {str: 3, bool: 5}
 
 
-class Person:
+class Person(Watcher):
     """Somebody in one channel (or thread)."""
 
     def __init__(self, server: DiscordServer, user: Json, channel: str) -> None:
@@ -38,7 +39,7 @@ class Person:
             listed = [server.attach(name.replace("__", "."), d) for name, d in files.items()]
             return str(server.add(self.channel, self.user, text, attachments=listed, **more)["id"])
 
-        return str(server.on_loop(say))
+        return server.on_loop(say)
 
     def edits(self, message: str, text: str, preview: bool = False) -> None:
         """`preview`: only a link's preview is added."""
@@ -79,7 +80,7 @@ class Person:
         assert focused or not missing, f"{missing} must be given"
         data = {"id": command["id"], "name": name, "type": 1, "options": listed}
         server = self.server
-        return str(server.on_loop(lambda: server.interact(kind, self.channel, self.user, data)))
+        return server.on_loop(lambda: server.interact(kind, self.channel, self.user, data))
 
     def presses(self, message: Json, label: str) -> str:
         """The id of the interaction; the button's label begins so."""
@@ -115,7 +116,7 @@ class Person:
             now_ = server.outside(server.messages[self.channel][message["id"]])
             return server.interact(kind, self.channel, self.user, data, message=now_)
 
-        return str(server.on_loop(begin))
+        return server.on_loop(begin)
 
     def _button(self, message: Json, label: str) -> Json:
         return self._part(message, lambda p: p["type"] == 2 and p["label"].startswith(label))
@@ -150,30 +151,7 @@ class Person:
             mine = [m for m in listed if m["author"]["id"] == self.server.me["id"]]
             return [seen_as(m) for m in mine if not m.get("_for")]
 
-        found: list[Json] = self.server.on_loop(look)
-        return found
-
-    def texts(self) -> list[str]:
-        return [message["text"] for message in self.seen()]
-
-    def now(self, message: Json) -> Json:
-        return next(m for m in self.seen() if m["id"] == message["id"])
-
-    def sees(self, part: str, after: Json | str | None = None, **fits: bool) -> Json:
-        """The bot's first message behind `after` that has `part`."""
-        id = int(after["id"] if isinstance(after, dict) else after or 0)
-
-        def look() -> Json | None:
-            for message in self.seen():
-                right = all(bool(message[key]) == value for key, value in fits.items())
-                if int(message["id"]) > id and part in message["text"] and right:
-                    return message
-            return None
-
-        try:
-            return until(look, f"a message with {part!r}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {self.texts()}") from None
+        return self.server.on_loop(look)
 
 
 def seen_as(message: Json) -> Json:

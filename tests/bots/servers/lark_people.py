@@ -1,4 +1,4 @@
-"""What people do with our Lark, and see there."""
+"""What people do with our Lark, and see there; one of them in a chat."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 from tests.bots.servers.lark_api import BOT
 from tests.bots.servers.lark_events import Events
 from tests.bots.servers.lark_rules import walk
+from tests.bots.servers.watching import Watcher
+from tests.fixtures.live import until
 
 Json = dict[str, Any]
 
@@ -80,7 +82,7 @@ class People(Events, ABC):
             action = {"tag": "button", "value": button["behaviors"][0]["value"]}
             return self._pressed(message, user, action)
 
-        return str(self.on_loop(press))
+        return self.on_loop(press)
 
     def chooses(self, message: str, option: str, user: str) -> str:
         """From a list outside of forms."""
@@ -93,7 +95,7 @@ class People(Events, ABC):
             action = {"tag": "select_static", "value": value, "option": values[option]}
             return self._pressed(message, user, action)
 
-        return str(self.on_loop(press))
+        return self.on_loop(press)
 
     def _pressed(self, message: str, user: str, action: Json) -> str:
         context = {"open_message_id": message, "open_chat_id": self.messages[message]["chat"]}
@@ -129,7 +131,7 @@ class People(Events, ABC):
             }
             return self._pressed(message, user, action)
 
-        return str(self.on_loop(press))
+        return self.on_loop(press)
 
     def removes_bot(self, chat: str, user: str) -> None:
         event = {"chat_id": chat, "operator_id": {"open_id": user}}
@@ -144,8 +146,7 @@ class People(Events, ABC):
                 if m["mine"] and m["chat"] == chat and m["thread"] == thread
             ]  # fmt: skip
 
-        found: list[Json] = self.on_loop(look)
-        return found
+        return self.on_loop(look)
 
     def texts(self, chat: str, thread: str = "") -> list[str]:
         return [message["text"] for message in self.visible(chat, thread)]
@@ -167,3 +168,21 @@ class People(Events, ABC):
             seen["streaming"] = card["streaming"]
             seen["summary"] = card["json"]["config"]["summary"]["content"]
         return seen
+
+
+class Person(Watcher):
+    """Somebody in one chat (or thread)."""
+
+    def __init__(self, server: People, user: str, chat: str, thread: str = "") -> None:
+        self.server, self.user, self.chat, self.thread = server, user, chat, thread
+
+    def says(self, text: str, **more: Any) -> str:
+        return self.server.says(self.chat, text, self.user, thread=self.thread, **more)
+
+    def seen(self) -> list[Json]:
+        return self.server.visible(self.chat, self.thread)
+
+    def told(self, event: str) -> str:
+        """What the toast says of a press, once it is acknowledged."""
+        until(lambda: event in self.server.acks, "the press is acknowledged")
+        return str((self.server.acks[event].get("toast") or {}).get("content", ""))
