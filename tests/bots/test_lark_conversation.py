@@ -59,21 +59,15 @@ def test_start_stream_permission_question_interrupt_files_resume(
     assert me.told(refused) == "You may not decide this here."
     assert not (cwd / "allowed.txt").exists()
     assert "Allow" in me.told(lark.presses(permission["id"], "Allow", OWNER))
-    decided = until(
-        lambda: (now := me.now(permission)) and "✅" in now["text"] and now,
-        "the copy shows who decided",
-    )
+    decided = me.becomes(permission, "✅", buttons=False)
     assert "Olga on lark" in decided["text"]
-    assert not decided["buttons"]
     # several questions: several choices by a form, own words by another
     question = me.sees("Which fruits?", permission, fields=True)
     assert (cwd / "allowed.txt").exists()
     assert me.told(lark.submits(question["id"], "Fruits", ["Apple", "Fig"], OWNER)) == "Apple, Fig"
-    until(lambda: "Apple, Fig" in me.now(question)["text"], "what was chosen so far")
+    me.becomes(question, "Apple, Fig")
     lark.submits(question["id"], "✎ Own words: Colour", "a dark *green*", OWNER)
-    answered = until(
-        lambda: (now := me.now(question)) and not now["fields"] and now, "it is answered"
-    )
+    answered = me.becomes(question, fields=False)
     assert "a dark *green*" in answered["text"]
     me.sees("That is `all`.", question)
     # interrupt a stream
@@ -108,8 +102,7 @@ def test_start_stream_permission_question_interrupt_files_resume(
     bots.kill()
     texts = lark.texts(CHAT)
     bots.start()
-    until(lambda: "Four five." in me.now(half)["text"], "the same card goes on")
-    until(lambda: not me.now(half)["streaming"], "its stream is closed")
+    me.becomes(half, "Four five.", streaming=False)  # the same card goes on
     me.says("/stop")
     stopped = me.sees("Stopped", half)
     me.says("/resume")

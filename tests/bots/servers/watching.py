@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from tests.fixtures.live import until
@@ -29,13 +30,23 @@ class Watcher(ABC):
         def look() -> Json | None:
             found = self.seen()
             ids = [message["id"] for message in found]
-            for message in found[ids.index(after["id"]) + 1 if after else 0 :]:
-                right = all(bool(message[key]) == value for key, value in fits.items())
-                if part in message["text"] and right:
-                    return message
-            return None
+            behind = found[ids.index(after["id"]) + 1 if after else 0 :]
+            return next((message for message in behind if is_so(message, part, fits)), None)
 
         try:
             return until(look, f"a message with {part!r}")
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.seen()}") from None
+
+    def becomes(self, message: Json, part: str = "", **fits: bool) -> Json:
+        """The message, once it has `part` and is as `fits` says."""
+
+        def look() -> Json | None:
+            now = self.now(message)
+            return now if is_so(now, part, fits) else None
+
+        return until(look, f"the message becomes one with {part!r}, {fits}")
+
+
+def is_so(message: Json, part: str, fits: Mapping[str, bool]) -> bool:
+    return part in message["text"] and all(bool(message[k]) == v for k, v in fits.items())
