@@ -78,6 +78,11 @@ export class Api {
     return this._call('PATCH', ['sessions', session, 'prompts', prompt], { content });
   }
 
+  /** In front of another one that waits, or to the end; the same `id` again is the same move. */
+  movePrompt(session: string, prompt: string, before: string | null, id: string): Promise<IPrompt> {
+    return this._call('POST', ['sessions', session, 'prompts', prompt, 'move'], { before, id });
+  }
+
   cancelPrompt(session: string, prompt: string): Promise<void> {
     return this._call('DELETE', ['sessions', session, 'prompts', prompt]);
   }

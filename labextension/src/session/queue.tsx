@@ -1,16 +1,18 @@
-import { closeIcon, editIcon, fastForwardIcon } from '@jupyterlab/ui-components';
 import { UUID } from '@lumino/coreutils';
-import React, { useRef, useState } from 'react';
+import React, { KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 import { IPrompt } from '../connection/types';
-import { IContent } from '../model/events.gen';
-import { SessionModel } from '../model/session';
 import { wordsOf } from '../model/entries';
+import { IContent } from '../model/events.gen';
+import { droppedPlace, inFrontOf } from '../model/queue';
+import { SessionModel } from '../model/session';
 import { useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
 import { Problem } from '../ui/problem';
-import { promptWord } from '../ui/words';
-import { settledPrompts, Unknown } from './unknown';
+import { settledPrompts } from './unknown';
+import { Waiting } from './waiting';
+
+const DRAGGED = 'application/x-codecast-prompt';
 
 /** A prompt on its way. */
 export interface IWaiting {
@@ -21,149 +23,117 @@ export interface IWaiting {
 
 /** Prompts on their way, in their order: stored in the hub, or queued on the machine. */
 export function Queue(props: { model: SessionModel }): JSX.Element | null {
-  const { model } = props;
-  const { codecast, trans } = useCodecast();
-  const prompts = waitingPrompts(model, codecast.hub.prompts.values());
-  if (!prompts.length) {
-    return null;
-  }
-  return (
-    <ol className="jp-Codecast-waiting" aria-label={trans.__('Waiting')}>
-      {prompts.map(prompt => (
-        <Item key={prompt.id} model={model} prompt={prompt} />
-      ))}
-    </ol>
-  );
+  const { codecast } = useCodecast();
+  const prompts = waitingPrompts(props.model, codecast.hub.prompts.values());
+  return prompts.length ? <List model={props.model} prompts={prompts} /> : null;
 }
 
-function Item(props: { model: SessionModel; prompt: IWaiting }): JSX.Element {
-  const { model, prompt } = props;
+function List(props: { model: SessionModel; prompts: IWaiting[] }): JSX.Element {
+  const { model, prompts } = props;
   const { codecast, trans } = useCodecast();
-  const { api } = codecast;
-  const { busy, problem, run } = useAction();
-  const [editing, setEditing] = useState(false);
-  const steered = useRef(UUID.uuid4()); // a second try doubles nothing
-  const words = wordsOf(prompt.content);
-  /** Taken back, and put into the running turn. */
-  const steer = () =>
-    run(async () => {
-      await api.cancelPrompt(model.id, prompt.id);
-      await api.prompt(model.id, steered.current, prompt.content, true);
-    });
-  if (editing) {
-    return (
-      <li data-prompt={prompt.id} data-state={prompt.state}>
-        <Editing
-          model={model}
-          prompt={prompt}
-          close={() => {
-            setEditing(false);
-          }}
-        />
-      </li>
-    );
-  }
-  return (
-    <li data-prompt={prompt.id} data-state={prompt.state}>
-      <span className="jp-Codecast-waitingText" title={words}>
-        {words}
-      </span>
-      {prompt.state === 'unknown' ? (
-        <Unknown prompt={prompt.id} content={prompt.content} />
-      ) : (
-        <>
-          <small>{promptWord(prompt.state, trans)}</small>
-          {model.state.turn && (
-            <button
-              type="button"
-              className="jp-Codecast-icon"
-              title={trans.__('Into the running turn, now')}
-              aria-label={trans.__('Steer')}
-              disabled={busy}
-              onClick={() => void steer()}
-            >
-              <fastForwardIcon.react tag="span" width="14px" height="14px" />
-            </button>
-          )}
-          <button
-            type="button"
-            className="jp-Codecast-icon"
-            title={trans.__('Edit')}
-            aria-label={trans.__('Edit')}
-            disabled={busy}
-            onClick={() => setEditing(true)}
-          >
-            <editIcon.react tag="span" width="14px" height="14px" />
-          </button>
-          <button
-            type="button"
-            className="jp-Codecast-icon"
-            title={trans.__('Take back')}
-            aria-label={trans.__('Cancel')}
-            disabled={busy}
-            onClick={() => void run(() => api.cancelPrompt(model.id, prompt.id))}
-          >
-            <closeIcon.react tag="span" width="14px" height="14px" />
-          </button>
-        </>
-      )}
-      <Problem problem={problem} />
-    </li>
-  );
-}
+  const { problem, run } = useAction();
+  const list = useRef<HTMLOListElement>(null);
+  const focused = useRef(''); // of the prompt that a key or a button moves
+  const [told, tell] = useState('');
+  const [drag, setDrag] = useState({ prompt: '', on: '', behind: false });
+  const order = prompts.filter(({ state }) => state !== 'unknown').map(({ id }) => id);
+  const places = order.join(' ');
 
-/** The words of a waiting prompt, to be changed; its files stay. */
-function Editing(props: { model: SessionModel; prompt: IWaiting; close: () => void }): JSX.Element {
-  const { model, prompt, close } = props;
-  const { codecast, trans } = useCodecast();
-  const { busy, problem, run } = useAction();
-  const own = (block: IContent) => block.type === 'text' && !block.name;
-  const [text, setText] = useState(wordsOf(prompt.content.filter(own)));
-  const save = async () => {
-    const files = prompt.content.filter(block => !own(block));
-    const content = [...(text.trim() ? [{ type: 'text', text }] : []), ...files];
-    if (
-      content.length &&
-      (await run(() => codecast.api.editPrompt(model.id, prompt.id, content)))
-    ) {
-      close();
+  const move = (id: string, place: number) => {
+    const before = inFrontOf(order, id, place);
+    if (before !== undefined) {
+      const words = wordsOf(prompts.find(prompt => prompt.id === id)!.content);
+      const number = UUID.uuid4();
+      void run(async () => {
+        await codecast.api.movePrompt(model.id, id, before, number);
+        tell(trans.__('Place %1 of %2: %3', place + 1, order.length, words));
+      });
     }
   };
+  const onKey = (event: KeyboardEvent, id: string) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (step && event.altKey) {
+      event.preventDefault();
+      focused.current = id;
+      move(id, order.indexOf(id) + step);
+    }
+  };
+  // an element that is put elsewhere loses the focus
+  useLayoutEffect(() => {
+    if (focused.current && document.activeElement === document.body) {
+      const items = [...(list.current?.querySelectorAll<HTMLElement>('[data-prompt]') ?? [])];
+      items
+        .find(({ dataset }) => dataset.prompt === focused.current)
+        ?.querySelector<HTMLElement>('[data-move][aria-disabled="false"]')
+        ?.focus();
+    }
+    focused.current = '';
+  }, [places]);
+  useEffect(() => {
+    // what was dragged has begun
+    setDrag(drag => (places.split(' ').includes(drag.prompt) ? drag : NO_DRAG));
+  }, [places]);
+
   return (
-    <form
-      className="jp-Codecast-editing"
-      onSubmit={event => {
-        event.preventDefault();
-        void save();
-      }}
-    >
-      <textarea
-        className="jp-mod-styled"
-        aria-label={trans.__('Edit the prompt')}
-        autoFocus
-        rows={Math.min(8, text.split('\n').length)}
-        value={text}
-        onChange={event => setText(event.target.value)}
-        onKeyDown={event => {
-          if (event.key === 'Escape') {
-            event.stopPropagation();
-            close();
-          } else if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
-            event.preventDefault();
-            void save();
-          }
-        }}
-      />
-      <button type="submit" className="jp-mod-styled jp-mod-accept" disabled={busy || !text.trim()}>
-        {trans.__('Save')}
-      </button>
-      <button type="button" className="jp-mod-styled" onClick={close}>
-        {trans.__('Discard')}
-      </button>
-      <Problem problem={problem} />
-    </form>
+    <>
+      <ol ref={list} className="jp-Codecast-waiting" aria-label={trans.__('Waiting')}>
+        {prompts.map(prompt => {
+          const at = order.indexOf(prompt.id);
+          const movable = at >= 0 && order.length > 1;
+          return (
+            <Waiting
+              key={prompt.id}
+              model={model}
+              prompt={prompt}
+              up={movable && at > 0}
+              down={movable && at < order.length - 1}
+              movable={movable}
+              move={step => {
+                focused.current = prompt.id;
+                move(prompt.id, at + step);
+              }}
+              drop={drag.on === prompt.id ? (drag.behind ? 'behind' : 'before') : undefined}
+              onKeyDown={event => onKey(event, prompt.id)}
+              onDragStart={event => {
+                event.dataTransfer.setData(DRAGGED, prompt.id);
+                event.dataTransfer.effectAllowed = 'move';
+                setDrag({ ...NO_DRAG, prompt: prompt.id });
+              }}
+              onDragEnd={() => setDrag(NO_DRAG)}
+              onDragOver={event => {
+                if (drag.prompt && movable) {
+                  event.preventDefault();
+                  const { top, height } = event.currentTarget.getBoundingClientRect();
+                  const behind = event.clientY > top + height / 2;
+                  if (drag.on !== prompt.id || drag.behind !== behind) {
+                    setDrag({ ...drag, on: prompt.id, behind });
+                  }
+                }
+              }}
+              onDrop={event => {
+                if (drag.prompt) {
+                  event.preventDefault();
+                  move(drag.prompt, droppedPlace(order, drag.prompt, prompt.id, drag.behind));
+                  setDrag(NO_DRAG);
+                }
+              }}
+            />
+          );
+        })}
+        {problem && (
+          <li>
+            <Problem problem={problem} />
+          </li>
+        )}
+      </ol>
+      <div className="jp-Codecast-hidden" aria-live="polite">
+        {told}
+      </div>
+    </>
   );
 }
+
+const NO_DRAG = { prompt: '', on: '', behind: false };
 
 /** What the journal says of waiting prompts, and before them those it has not heard of. */
 export function waitingPrompts(
@@ -193,7 +163,7 @@ export function waitingPrompts(
   return [
     ...journaled,
     ...unheard
-      .sort((a, b) => a.created - b.created)
+      .sort((a, b) => (a.place ?? a.created) - (b.place ?? b.created))
       .map(prompt => ({ id: prompt.id, content: words(prompt), state: prompt.state }))
   ];
 }

@@ -2,7 +2,7 @@ import { beforeEach, expect, it, vi } from 'vitest';
 
 import { CodecastError } from '../connection/api';
 import { IPrompt } from '../connection/types';
-import { button, FakeServer, show } from '../ui/testing';
+import { button, FakeServer, find, show } from '../ui/testing';
 import { SessionWidget } from './widget';
 
 const text = (value: string) => ({ type: 'text', text: value });
@@ -106,4 +106,49 @@ it('keeps what the stream has said of a prompt when an older answer comes late',
   server.say({ type: 'prompt', prompt: stored('p1', 'cancelled') });
   answer([stored('p1', 'stored'), stored('p2', 'stored')]);
   await vi.waitFor(() => expect(waits()).toEqual(['p2 stored']));
+});
+
+it('moves a waiting prompt by button and by key, and keeps the focus on it', async () => {
+  open();
+  const queued = ['p1', 'p2', 'p3'].map(prompt => ({
+    type: 'prompt_state',
+    prompt,
+    state: 'queued',
+    content: [text(`words of ${prompt}`)]
+  }));
+  server.events('s1', ...queued);
+  const mover = (id: string, way: string) =>
+    find<HTMLButtonElement>(view, `[data-prompt="${id}"] [data-move="${way}"]`);
+  const moved = (prompt: string, before: string) =>
+    server.events('s1', { type: 'prompt_state', prompt, state: 'queued', before, move: 'm' });
+  const order = () => waits().map(words => words.split(' ')[0]);
+  const down = await mover('p1', 'down');
+  down.focus();
+  down.click();
+  const { movePrompt } = server.api;
+  await vi.waitFor(() =>
+    expect(movePrompt).toHaveBeenLastCalledWith('s1', 'p1', 'p3', expect.any(String))
+  );
+  moved('p1', 'p3');
+  await vi.waitFor(() => expect(order()).toEqual(['p2', 'p1', 'p3']));
+  expect(document.activeElement).toBe(down);
+  await vi.waitFor(() => expect(view.node.textContent).toContain('Place 2 of 3: words of p1'));
+  const alt = (key: string) =>
+    document.activeElement!.dispatchEvent(
+      new KeyboardEvent('keydown', { key, altKey: true, bubbles: true })
+    );
+  alt('ArrowDown');
+  await vi.waitFor(() =>
+    expect(movePrompt).toHaveBeenLastCalledWith('s1', 'p1', null, expect.any(String))
+  );
+  moved('p1', '');
+  await vi.waitFor(() => expect(order()).toEqual(['p2', 'p3', 'p1']));
+  expect(document.activeElement!.closest('[data-prompt="p1"]')).not.toBe(null);
+  alt('ArrowDown'); // it is the last
+  const problem = { code: 'conflict', message: 'It has begun.' };
+  movePrompt.mockRejectedValueOnce(new CodecastError(problem));
+  alt('ArrowUp');
+  await vi.waitFor(() => expect(view.node.textContent).toContain('It has begun.'));
+  expect(movePrompt).toHaveBeenCalledTimes(3);
+  expect(new Set(movePrompt.mock.calls.map(([, , , id]) => id)).size).toBe(3);
 });

@@ -62,7 +62,10 @@ export class FakeServer {
       })
     ),
     prompts: vi.fn(async (_session: string): Promise<IPrompt[]> => []),
-    cancelPrompt: vi.fn(async (_session: string, _prompt: string) => undefined)
+    cancelPrompt: vi.fn(async (_session: string, _prompt: string) => undefined),
+    movePrompt: vi.fn(
+      async (_session: string, _prompt: string, _before: string | null, _id: string) => undefined
+    )
   };
   readonly context: IContext;
 
