@@ -1,7 +1,7 @@
 """Every CLI behind the same contract: the real program, on a machine reached over real SSH.
 
-One server, one sshd and one scripted model serve the test session; each module has one session
-of each CLI (`talk`), and tests that hurt theirs start another (`fresh`). Tests are written once,
+One server, one sshd, one scripted model and one session of each CLI (`session`) serve them all;
+a test that needs one of its own starts it (`fresh`). Tests are written once,
 and told a `Cli`: what it is called, and what it truly lacks (`lacks`), which is a cell of the
 table in docs/clis.md. Nothing is skipped: what is lacking has a test that it still is.
 """
@@ -268,13 +268,13 @@ class Session:
         self.talk.destroy()
 
 
-@pytest.fixture(params=CLIS, ids=lambda cli: cli.name, scope="module")
+@pytest.fixture(params=CLIS, ids=lambda cli: cli.name, scope="package")
 def cli(request: pytest.FixtureRequest) -> Cli:
     found: Cli = request.param
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shared(contract: Contract, cli: Cli) -> Iterator[Session]:
     session = Session(contract, cli)
     yield session
@@ -283,7 +283,7 @@ def shared(contract: Contract, cli: Cli) -> Iterator[Session]:
 
 @pytest.fixture
 def session(shared: Session) -> Session:
-    """The module's session, idle, in mode ask."""
+    """The CLI's session, idle, in mode ask."""
     if shared.talk.state["status"] not in ("idle",):
         shared.talk.stop()
         shared.talk.api.post(f"{shared.talk.path}/resume")

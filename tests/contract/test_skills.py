@@ -6,6 +6,7 @@ skill its name and what it is for. All but Gemini list their skills among their 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,8 +32,8 @@ def mine(contract: Contract) -> Iterator[Path]:
         f"---\nname: heron-painter\ndescription: {PURPOSE}\n---\n\nUse blue.\n"
     )
     yield folder
-    for path in (folder / "INSTRUCTIONS.md", skill / "SKILL.md"):
-        path.unlink()
+    (folder / "INSTRUCTIONS.md").unlink()
+    shutil.rmtree(folder / "skills")
 
 
 def test_they_are_put_where_it_reads_them(
