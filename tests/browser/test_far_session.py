@@ -153,13 +153,28 @@ def test_question_is_answered_by_keyboard_and_elsewhere(
     idle(view)
 
 
-def test_queue_is_edited_steered_and_taken_back(view: Locator) -> None:
+def test_queue_is_moved_edited_steered_and_taken_back(view: Locator) -> None:
     send(view, "slow:400:100")
     expect(view.locator(".jp-Codecast-status")).to_have_text("running")
     waiting = view.locator(".jp-Codecast-waiting > li")
     for words in ("first thing", "second thing", "third thing"):
         send(view, words)
         expect(waiting.filter(has_text=words)).to_have_attribute("data-state", "queued")
+    waiting.nth(2).get_by_label("Move up").click()
+    expect(waiting).to_contain_text(["first", "third", "second"])
+    waiting.nth(1).get_by_label("Move up").press("Alt+ArrowUp")
+    expect(waiting).to_contain_text(["third", "first", "second"])
+    # the key is pressed where the focus is, which moves with the prompt
+    view.page.keyboard.press("Alt+ArrowDown")
+    expect(waiting).to_contain_text(["first", "third", "second"])
+    view.page.keyboard.press("Alt+ArrowDown")
+    expect(waiting).to_contain_text(["first", "second", "third"])
+    size = waiting.nth(2).bounding_box()
+    assert size is not None
+    waiting.nth(0).drag_to(waiting.nth(2), target_position={"x": 40, "y": size["height"] - 3})
+    expect(waiting).to_contain_text(["second", "third", "first"])
+    waiting.nth(2).drag_to(waiting.nth(0), target_position={"x": 40, "y": 3})
+    expect(waiting).to_contain_text(["first", "second", "third"])
     waiting.nth(0).get_by_label("Edit").click()
     editing = view.get_by_label("Edit the prompt")
     editing.fill("say:The first thing, better.")

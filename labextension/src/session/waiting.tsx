@@ -138,7 +138,7 @@ function Mover(props: {
       aria-disabled={!can}
       onClick={() => can && move()}
     >
-      <icon.react tag="span" width="14px" height="14px" />
+      <icon.react tag="span" width="20px" height="20px" />
     </button>
   );
 }
