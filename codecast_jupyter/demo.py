@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.errors import CodecastError
 
+from .waiting import within
+
 if TYPE_CHECKING:
     from .client import AsyncClient
 
@@ -72,25 +74,20 @@ def lab(folder: Path, more: list[str]) -> int:
 def check() -> int:
     """0 when every step was as it should be; else 1 with the reason on stderr."""
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda *_: _stop())
     try:
         with _own_directories() as directory:
-            asyncio.run(asyncio.wait_for(_check(directory), PATIENCE))
+            asyncio.run(_until_told(directory))
     except CodecastError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
     except asyncio.TimeoutError:
         print(f"FAILED: it was not done after {PATIENCE:.0f} seconds", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return 130
     print(f"All of it works ({time.monotonic() - began:.1f} s).")
     return 0
-
-
-def _stop() -> None:
-    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -124,6 +121,15 @@ def expect(true: Any, what: str, saw: Any = "") -> None:
     """Raises CodecastError unless `true`."""
     if not true:
         raise CodecastError("internal", what, detail=f"saw: {saw!r}" if saw != "" else "")
+
+
+async def _until_told(directory: Path) -> None:
+    """The check; Ctrl-C or SIGTERM cancels it where it waits, and once, so that it tidies up."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await within(_check(directory), PATIENCE)
 
 
 async def _check(directory: Path) -> None:
