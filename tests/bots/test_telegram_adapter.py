@@ -109,7 +109,10 @@ async def test_what_was_not_taken_comes_again(server: TelegramServer) -> None:
         await adapter.stop()
 
 
-async def test_lost_connections_heal_and_another_poller_is_told(server: TelegramServer) -> None:
+async def test_lost_connections_heal_and_another_poller_is_told(
+    server: TelegramServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "AFTER_CONFLICT", 0.1)
     adapter = made(server)
     await adapter.start()
     events = adapter.events()

@@ -109,15 +109,14 @@ def _button(label: str, type: str, value: Json) -> Json:
     }
 
 
-def _submit(label: str, value: Json) -> Json:
-    return {
+def _form(value: Json, field: Json, label: str) -> Json:
+    """A field that must be filled in, and the button that sends it."""
+    field = {**field, "required": True, "width": "fill"}
+    submit = {
         **_button(label, "primary", value),
         "name": f"ok_{value['t']}",
         "form_action_type": "submit",
     }
-
-
-def _form(value: Json, field: Json, submit: Json) -> Json:
     columns = [
         {"tag": "column", "width": "weighted", "weight": 1, "elements": [field]},
         {"tag": "column", "width": "auto", "elements": [submit]},
@@ -130,33 +129,27 @@ def _words(control: Button, value: Json) -> Json:
     field = {
         "tag": "input",
         "name": WORDS,
-        "required": True,
-        "width": "fill",
         "max_length": 1000,
         "placeholder": _plain(control.label[:LABEL]),
     }
-    return _form(value, field, _submit("Send", value))
+    return _form(value, field, "Send")
 
 
 def _several(control: Choice, value: Json) -> Json:
     field = {
         "tag": "multi_select_static",
         "name": PICKED,
-        "required": True,
-        "width": "fill",
-        "placeholder": _plain(control.placeholder[:LABEL] or "Choose"),
-        "options": _options(control),
+        **_offered(control),
         "selected_values": [str(number) for number in control.picked],
     }
-    return _form(value, field, _submit("Done", value))
+    return _form(value, field, "Done")
 
 
 def _list(control: Choice, value: Json) -> Json:
     made: Json = {
         "tag": "select_static",
         "width": "fill",
-        "placeholder": _plain(control.placeholder[:LABEL] or "Choose"),
-        "options": _options(control),
+        **_offered(control),
         "behaviors": [{"type": "callback", "value": value}],
     }
     if control.picked:
@@ -164,8 +157,9 @@ def _list(control: Choice, value: Json) -> Json:
     return made
 
 
-def _options(control: Choice) -> list[Json]:
-    return [
+def _offered(control: Choice) -> Json:
+    options = [
         {"text": _plain(option.label[:100] or "?"), "value": str(number)}
         for number, option in enumerate(control.options[:MOST_OPTIONS])
     ]
+    return {"placeholder": _plain(control.placeholder[:LABEL] or "Choose"), "options": options}

@@ -57,6 +57,7 @@ PRIVATE_MOST, GROUP_MOST = (8, 6.5), (20, 61.0)  # calls in so many seconds, the
 UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 ALBUM = 0.8  # seconds in which the rest of an album comes
 CONFLICTS = 3  # in a row, until another poller is believed in
+AFTER_CONFLICT = 2.0  # seconds
 TYPING = 4.0
 PROBES, MISSES = 12, 3  # ids tried for a lost message; that are nothing, in a row
 BEHIND = 60  # ids in which it is looked for, those of other messages counted
@@ -136,7 +137,7 @@ class TelegramAdapter:
                         "another program receives this bot's messages (or a webhook is set):"
                         f" end it, or make a bot of its own ({reason(error)})"
                     ) from None
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(AFTER_CONFLICT)
                 continue
             except errors.InvalidToken:
                 raise BadCredentials("Telegram does not take this token any more.") from None
