@@ -27,7 +27,9 @@ def answered_by(session: Session, marker: str) -> str:
 def test_the_next_prompt_is_answered_by_another_model(session: Session) -> None:
     before, other = value(session), session.cli.other_model
     assert before != other
-    offered = [choice["value"] for choice in session.talk.state["settings"]["model"]["choices"]]
+    # some tell what can be chosen a moment after they are ready
+    choices = until(lambda: session.talk.state["settings"]["model"].get("choices"), "the choices")
+    offered = [choice["value"] for choice in choices]
     assert before in offered and other in offered
     name = other.rsplit("/", 1)[-1]
     assert name not in answered_by(session, f"by the first {session.talk.id}")
