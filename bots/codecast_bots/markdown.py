@@ -32,7 +32,7 @@ def parse(source: str) -> SyntaxTreeNode:
 
 def utf16(text: str) -> int:
     """Length in UTF-16 units, in which Telegram counts."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def clean(text: str) -> str:

@@ -51,6 +51,7 @@ class _Building:
         # of what was said about the code, its language comes again
         self.head = [fence.mark + fence.info.split(" ")[0][:12]] if fence else list(table or ())
         self.lines: list[_Line] = []
+        self._joined, self._count = "", -1  # of so many lines
 
     @property
     def fence(self) -> _Fence | None:
@@ -58,11 +59,23 @@ class _Building:
 
     def text(self, more: str | None = None, fence: _Fence | None = None) -> str:
         """Shown if it ended now, or after the line `more`, which leaves `fence` open."""
-        shown = self.head + [line.text for line in self.lines]
         closing = self.fence if more is None else fence
-        if more is not None:
-            shown.append(more)
-        return "\n".join(shown + ([closing.mark] if closing else []))
+        shown = [] if more is None else [more]
+        if closing:
+            shown.append(closing.mark)
+        if self.head or self.lines:
+            shown.insert(0, self._whole())
+        return "\n".join(shown)
+
+    def _whole(self) -> str:
+        """Head and lines; asked for after each line, which would take ever longer to join."""
+        count = len(self.lines)
+        if count == self._count + 1 and count > 1:
+            self._joined += "\n" + self.lines[-1].text
+        elif count != self._count:
+            self._joined = "\n".join(self.head + [line.text for line in self.lines])
+        self._count = count
+        return self._joined
 
     def piece(self) -> Piece:
         return Piece(self.text(), "".join(line.text + line.end for line in self.lines))
