@@ -42,6 +42,7 @@ from .platforms.contract import (
     Person,
     Place,
     PlatformError,
+    RateLimited,
     TextIn,
     Unavailable,
 )
@@ -103,7 +104,7 @@ class Bot:
                     await self._serve()
                 except (BadCredentials, MissingPermission):
                     raise
-                except (Occupied, Unavailable) as error:
+                except (Occupied, RateLimited, Unavailable) as error:
                     self.problem = str(error)
                     log.warning("%s: %s", self.adapter.name, error)
                 finally:

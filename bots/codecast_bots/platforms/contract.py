@@ -308,7 +308,8 @@ class Adapter(Protocol):
 
     async def start(self) -> None:
         """Log in. Raises BadCredentials or MissingPermission with a fix in words, Unavailable
-        when it may work later, Occupied when another program receives this bot's messages."""
+        or RateLimited when it may work later, Occupied when another program receives this bot's
+        messages."""
 
     async def stop(self) -> None:
         """End everything; `start` may be called again. Idempotent."""

@@ -21,6 +21,8 @@ from .rest import Refused
 
 EPOCH = 1_767_225_600  # 2026: sequences are positive and below 2**31
 KEEP = 500  # cards of which the last state is known
+UNSURE = 2.0  # seconds after this life began, in which a message may be of an earlier one: Lark
+# tells whole seconds, and its clocks may differ a little
 JUMP = 4 * 86400  # of a sequence, over what a clock that was ahead may have reached
 
 Post = Callable[[str], Awaitable[tuple[str, float]]]
@@ -42,11 +44,10 @@ class _Card:
 
 @dataclass(frozen=True)
 class _Made:
-    """An entity that waits to be sent; `when` by Lark's clock."""
+    """An entity that waits to be sent."""
 
     id: str
     out: Outgoing
-    when: float
 
 
 class Cards:
@@ -54,6 +55,7 @@ class Cards:
         self._http = http
         self._cards: Recent[str, _Card] = Recent(KEEP)  # by message
         self._made: Recent[str, _Made] = Recent(KEEP)  # by key
+        self._sent: Recent[str, str] = Recent(KEEP)  # the messages, by key
 
     async def send(self, place: Place, out: Outgoing, key: str, post: Post) -> str:
         """The id of the message, which `post(content)` makes and tells with its time.
@@ -61,20 +63,26 @@ class Cards:
         The message of a key is made once: after a try of which nobody knows how it ended,
         perhaps in another process, it is the one of then, with the words of then.
         """
+        if (message := self._sent.get(key)) is not None:
+            await self.change(message, out, place)
+            return message
         made = self._made.get(key)
         if made is None:
             found = await self._http.call(
                 "POST", "/cardkit/v1/cards",
                 {"type": "card_json", "data": dumped(card(out, place))},
             )  # fmt: skip
-            made = _Made(str(found["data"]["card_id"]), out, self._http.clock)
-            self._made[key] = made
+            made = self._made[key] = _Made(str(found["data"]["card_id"]), out)
         message, created = await post(dumped({"type": "card", "data": {"card_id": made.id}}))
-        if created >= made.when:
+        if created >= self._http.begun + UNSURE:
             self._know(message, _Card(made.id, made.out))
-        if created < made.when or made.out != out:
-            await self.change(message, out, place)
+        else:  # it may be of an earlier life, with a card of then
+            standing = await self._card(message)
+            if standing.id == made.id:
+                standing.shown = made.out
+        self._sent[key] = message
         self._made.pop(key, None)
+        await self.change(message, out, place)
         return message
 
     async def change(self, message: str, out: Outgoing, place: Place) -> None:

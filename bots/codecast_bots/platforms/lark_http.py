@@ -67,7 +67,7 @@ class Http:
         self._token = ""
         self._until = 0.0
         self._renewing = asyncio.Lock()
-        self.clock = 0.0  # Lark's, at its last answer: whole seconds since 1970
+        self.begun = 0.0  # by Lark's clock, at its first answer: whole seconds since 1970
         self._made: httpx.AsyncClient | None = None
 
     @property
@@ -107,7 +107,7 @@ class Http:
                 raise _lost(error) from None
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 date = email.utils.parsedate_to_datetime(answer.headers["date"])
-                self.clock = date.timestamp()
+                self.begun = self.begun or date.timestamp()
             try:
                 found = read(answer)
             except _TokenInvalid as error:
