@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from codecast_bots.platforms import discord as platform
 from codecast_bots.platforms.contract import Adapter, Place
 from codecast_bots.settings import PlatformSettings
-from tests.bots.servers import discord_api
 from tests.bots.servers.discord import THREAD, TOKEN, DiscordServer
-from tests.bots.stage import SPEED, Stage
+from tests.bots.stage import Stage
 
 KINDS = ("429", "503", "close", "close_after")
 
@@ -35,15 +32,3 @@ class DiscordStage(Stage):
 
     def texts(self) -> list[str]:
         return [message["content"] for message in self.discord.messages[self.thread].values()]
-
-
-@contextlib.contextmanager
-def discord_fast() -> Iterator[None]:
-    """Gaps as short as the server's are."""
-    kept = platform.GAP, discord_api.SECONDS, discord_api.GLOBAL
-    platform.GAP, discord_api.SECONDS = 1.1 / SPEED, 5.0 / SPEED
-    discord_api.GLOBAL = 50 * int(SPEED)
-    try:
-        yield
-    finally:
-        platform.GAP, discord_api.SECONDS, discord_api.GLOBAL = kept

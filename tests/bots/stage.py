@@ -9,41 +9,31 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from codecast_bots import outbox as outbox_module
 from codecast_bots.markdown import telegram
 from codecast_bots.outbox import Outbox
 from codecast_bots.pacing import Paces
 from codecast_bots.platforms import telegram as platform
-from codecast_bots.platforms.contract import Adapter, Place, Unavailable
+from codecast_bots.platforms.contract import Adapter, Place, RateLimited, Unavailable
 from codecast_bots.rendering import Desired, Style, render
 from codecast_bots.settings import PlatformSettings
 from codecast_bots.store import Store
 from codecast_bots.view import View
+from tests.bots.haste import SPEED, hurried
 from tests.bots.servers.telegram import TOKEN, TelegramServer
 
 Json = dict[str, Any]
-SPEED = 100.0
+__all__ = ["SPEED"]
 STYLE = Style("s1", "calm-otter", "gpu", "telegram", "append")
 
 
-@contextlib.contextmanager
-def fast() -> Iterator[None]:
+def fast() -> AbstractContextManager[None]:
     """Gaps and waits as short as the server's are."""
-    kept = (platform.PRIVATE_GAP, platform.GROUP_GAP, outbox_module.FIRST_WAIT,
-            outbox_module.LONGEST_WAIT, platform.PRIVATE_MOST, platform.GROUP_MOST)  # fmt: skip
-    platform.PRIVATE_GAP, platform.GROUP_GAP = kept[0] / SPEED, kept[1] / SPEED
-    platform.PRIVATE_MOST = (kept[4][0], kept[4][1] / SPEED)
-    platform.GROUP_MOST = (kept[5][0], kept[5][1] / SPEED)
-    outbox_module.FIRST_WAIT, outbox_module.LONGEST_WAIT = 0.01, 0.1
-    try:
-        yield
-    finally:
-        (platform.PRIVATE_GAP, platform.GROUP_GAP, outbox_module.FIRST_WAIT,
-         outbox_module.LONGEST_WAIT, platform.PRIVATE_MOST, platform.GROUP_MOST) = kept  # fmt: skip
+    return hurried("telegram")
 
 
 class Stage:
@@ -126,7 +116,7 @@ async def eventually(look: Callable[[], Any], what: str) -> None:
 
 async def retried(call: Callable[[], Any]) -> None:
     for _ in range(100):
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(RateLimited, Unavailable):
             await call()
             return
     raise AssertionError("the platform never answered")
@@ -177,8 +167,8 @@ class Writer:
     def say(self, message: str, text: str) -> None:
         self.add("agent_message_chunk", message=message, content={"type": "text", "text": text})
 
-    def turn(self, number: int, random: random.Random, parts: int = 8) -> None:
-        """A turn of words, tools, requests, retries."""
+    def turn(self, number: int, random: random.Random, parts: int = 8, longest: int = 30) -> None:
+        """A turn of words (up to `longest` of them at once), tools, requests, retries."""
         self.add("turn_started", turn=number, prompts=[f"p{number}"])
         message = 0
         for part in range(parts):
@@ -188,7 +178,7 @@ class Writer:
                 words = random.choice(
                     ["word ", "**bold** ", "\n\n", "```py\nx = 1\n```\n", "a <b> "]
                 )
-                self.say(id, words * random.randint(1, 30))
+                self.say(id, words * random.randint(1, longest))
             elif kind == "new":
                 message += 1
             elif kind == "discard":

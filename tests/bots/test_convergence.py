@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from codecast_bots.requests import actions
 from codecast_bots.view import View
+from tests.bots.converging import after_crashes, lives, repeated
+from tests.bots.haste import SPEED, hurried
 from tests.bots.servers.telegram import TelegramServer
-from tests.bots.stage import SPEED, Faults, Stage, Writer, fast, shown
+from tests.bots.stage import Faults, Stage, Writer
 
 chats = itertools.count(1)
 FEW = settings(max_examples=8, deadline=None, derandomize=True)
@@ -22,7 +24,7 @@ FEW = settings(max_examples=8, deadline=None, derandomize=True)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramServer]:
-    with fast():
+    with hurried("telegram"):
         running = TelegramServer(SPEED)
         running.directory = tmp_path_factory.mktemp("stages")
         running.keep_calls = False
@@ -49,19 +51,7 @@ def test_any_events_and_any_faults_end_as_the_log_is_rendered(
     server.violations.clear()
     server.floods = 0
 
-    async def play() -> list[str]:
-        async with stage.life():
-            server.fault = faults
-            for event in writer.events:
-                stage.take(event)
-                if chance.random() < 0.2:  # an older one again
-                    stage.take(chance.choice(writer.events[: event["seq"]]))
-                await asyncio.sleep(chance.random() * 0.02)
-            await stage.still()
-            server.fault = lambda method: ""
-            return shown(writer.events, stage.outbox.limits)
-
-    expected = asyncio.run(play())
+    expected = asyncio.run(repeated(stage, server, writer, faults, chance))
     assert stage.texts() == expected
     assert not server.violations
     assert not server.floods, "edits faster than the platform takes them"
@@ -79,34 +69,11 @@ def test_a_crash_at_any_moment_loses_nothing_and_doubles_nothing(
     stage, faults = stage_of(server, drafts), Faults(seed, 0.1)
     server.says(stage.chat, "hello")  # ids behind a known one can be looked for
 
-    async def lives() -> list[str]:
-        limits = None
-        for life in range(3):
-            async with stage.life():
-                server.fault = faults
-                limits = stage.outbox.limits
-                stage.outbox.adapter.catch_up({stage.place: "1"})
-                upto = len(writer.events) * (life + 1) // 3
-                for event in writer.events[:upto]:  # what is known already changes nothing
-                    stage.take(event)
-                    if event["seq"] == stage.known:
-                        await asyncio.sleep(chance.random() * 0.01)
-                    if chance.random() < 0.1:
-                        stage.settle()
-                if life == 2:
-                    await stage.still()
-                    server.fault = lambda method: ""
-        return shown(writer.events, limits)
+    def born() -> None:
+        stage.outbox.adapter.catch_up({stage.place: "1"})
 
-    expected = asyncio.run(lives())
-    texts = stage.texts()
-    # what was cut off in the midst of a call may stand there twice: at most once a crash
-    left = list(texts)
-    for text in expected:
-        assert text in left, text
-        left.remove(text)
-    assert len(left) <= 2
-    assert len([t for t in texts if t == "Answer 3."]) == 1
+    expected = asyncio.run(lives(stage, server, writer, faults, chance, born=born))
+    after_crashes(stage.texts(), expected, turns=3)
 
 
 def test_one_live_prompt_a_request_and_no_button_when_it_is_decided() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,16 +13,17 @@ from hypothesis import strategies as st
 
 from codecast_bots.platforms.discord_markdown import discord, escaped, size
 from codecast_bots.splitting import split
-from tests.bots.discord_stage import KINDS, DiscordStage, discord_fast
+from tests.bots.converging import after_crashes, lives
+from tests.bots.discord_stage import KINDS, DiscordStage
+from tests.bots.haste import SPEED, hurried
 from tests.bots.servers.discord import DiscordServer
-from tests.bots.stage import Faults, Writer, fast, shown
+from tests.bots.stage import Faults, Writer
 
 
 @pytest.fixture
 def server() -> Iterator[DiscordServer]:
-    running = DiscordServer()
-    running.refused_for = 0.02
-    with discord_fast(), fast():
+    running = DiscordServer(SPEED)
+    with hurried("discord"):
         yield running
     running.stop()
     assert not running.violations
@@ -38,30 +38,10 @@ def test_faults_and_crashes_lose_nothing_and_double_nothing(
         writer.turn(turn, chance)
     stage, faults = DiscordStage(server, tmp_path), Faults(seed, 0.35, KINDS)
 
-    async def lives() -> list[str]:
-        limits = None
-        for life in range(3):
-            async with stage.life():
-                server.fault = faults
-                limits = stage.outbox.limits
-                for event in writer.events[: len(writer.events) * (life + 1) // 3]:
-                    stage.take(event)
-                    if event["seq"] == stage.known:
-                        await asyncio.sleep(chance.random() * 0.03)
-                    if chance.random() < 0.1:
-                        stage.settle()
-                if life == 2:
-                    await stage.still()
-                    server.fault = lambda what: ""
-        return shown(writer.events, limits, discord)
-
-    expected = asyncio.run(lives())
-    found, wanted = Counter(stage.texts()), Counter(expected)
-    assert not wanted - found, "lost"
-    # what was on its way at a crash, and was discarded by the agent before the next life, may stay
-    assert (found - wanted).total() <= 2, "doubled"
-    assert [found[f"Answer {turn}."] for turn in range(1, 6)] == [1] * 5
+    expected = asyncio.run(lives(stage, server, writer, faults, chance, discord, pause=0.03))
+    after_crashes(stage.texts(), expected, turns=5)
     assert faults.count > 3
+    assert not server.floods, server.rates.floods
 
 
 PARTS = st.sampled_from(
