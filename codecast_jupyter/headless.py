@@ -8,7 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from codecast_jupyter.app import CodecastApp
+# What Jupyter's libraries import where they find it and this server never uses: a grammar that
+# takes a second to build, and what is there for kernels. A person waits for the start.
+if __name__ == "__main__":
+    for unused in ("rfc3987_syntax", "pandas", "numpy"):
+        sys.modules.setdefault(unused, None)  # type: ignore[arg-type]
+
+from codecast_jupyter.app import CodecastApp  # noqa: E402
 
 
 class Headless(CodecastApp):

@@ -380,6 +380,8 @@ class Sessions:
             if done(session["state"]):
                 break
             session = await self.get(session["id"])
+            if done(session["state"]):  # by an event for which nobody wakes us again
+                break
         return session
 
     # -- ending
