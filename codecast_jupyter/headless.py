@@ -14,7 +14,7 @@ if __name__ == "__main__":
     for unused in ("rfc3987_syntax", "pandas", "numpy"):
         sys.modules.setdefault(unused, None)  # type: ignore[arg-type]
 
-from codecast_jupyter.app import CodecastApp  # noqa: E402
+from codecast_jupyter.app import CodecastApp
 
 
 class Headless(CodecastApp):
