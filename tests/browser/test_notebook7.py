@@ -67,6 +67,12 @@ def test_session_is_started_answered_and_looked_around_beside_the_document(
     panel.locator(f'.jp-Codecast-row[data-session="{session["id"]}"]').first.click()
     send(view, "read a.txt")
     expect(said(view)).to_contain_text("a.txt has")
+
+    # all of it comes back after a reload, the session in front
+    notebook.reload()
+    expect(view.locator(".jp-Codecast-headName")).to_have_text(session["name"])
+    expect(said(view)).to_contain_text("a.txt has")
+    expect(notebook.locator(".jp-Terminal, .jp-Codecast-changes")).to_have_count(2)
     run(notebook, "codecast:search")
     notebook.locator(".jp-Codecast-searchField").press_sequentially("written")
     expect(notebook.locator(".jp-Codecast-hit").first).to_contain_text("written")

@@ -43,7 +43,7 @@ export const changesPlugin: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IFront],
   activate: (app: JupyterFrontEnd, front: IFront) => {
-    const { context, restorer } = front;
+    const { context } = front;
     const { codecast, commands, trans } = context;
     const tracker = new WidgetTracker<MainAreaWidget<ChangesWidget>>({
       namespace: 'codecast-changes'
@@ -75,7 +75,7 @@ export const changesPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
     front.list(CommandIDs.showChanges);
-    void restorer?.restore(tracker, {
+    front.restore(tracker, {
       command: CommandIDs.showChanges,
       args: ({ content }) => ({ id: content.session }),
       name: ({ content }) => content.session

@@ -18,7 +18,7 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IFront],
   activate: (app: JupyterFrontEnd, front: IFront) => {
-    const { context, restorer } = front;
+    const { context } = front;
     const { codecast, commands, trans } = context;
     const tracker = new WidgetTracker<MainAreaWidget<SessionWidget>>({ namespace: 'codecast' });
 
@@ -110,7 +110,7 @@ export const sessionPlugin: JupyterFrontEndPlugin<void> = {
 
     // the first session opens at once
     void app.restored.then(() => window.setTimeout(() => void loadView(), SOON));
-    void restorer?.restore(tracker, {
+    front.restore(tracker, {
       command: CommandIDs.openSession,
       args: ({ content }) => ({ id: content.session }),
       name: ({ content }) => content.session

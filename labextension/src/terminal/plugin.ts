@@ -27,7 +27,7 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     themes: IThemeManager | null
   ) => {
-    const { context, restorer } = front;
+    const { context } = front;
     const { commands, trans } = context;
     const { api, hub } = context.codecast;
     const tracker = new WidgetTracker<MainAreaWidget<Terminal>>({
@@ -106,7 +106,7 @@ export const terminalPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
     front.list(CommandIDs.openTerminal);
-    void restorer?.restore(tracker, {
+    front.restore(tracker, {
       command: CommandIDs.openTerminal,
       args: ({ content }) => ({ name: content.session.name }),
       name: ({ content }) => content.session.name

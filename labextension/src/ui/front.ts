@@ -4,13 +4,16 @@ import { Token } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
 import { CodecastError } from '../connection/api';
+import { IAgain } from './beside';
 import { IContext } from './context';
 
 /** What our plugins need of the application around them. */
 export interface IFront {
   readonly context: IContext;
-  /** Puts things back after a reload, where the application does that. */
+  /** Puts side panels back after a reload, where the application does that. */
   readonly restorer: ILayoutRestorer | null;
+  /** Makes the widgets of a tracker again after a reload. */
+  restore<T extends Widget>(tracker: WidgetTracker<T>, again: IAgain<T>): void;
   /** Names commands in the palette. */
   list(...commands: string[]): void;
   /**

@@ -10,6 +10,7 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { ICodecast } from '../connection/tokens';
+import { Beside } from './beside';
 import { IFront, sessionOf } from './front';
 
 /** The ground on which every plugin with something to show stands. */
@@ -34,9 +35,14 @@ export const frontPlugin: JupyterFrontEndPlugin<IFront> = {
     const trans = (translator ?? nullTranslator).load('codecast_jupyter');
     const category = trans.__('Codecast');
     const area = shell instanceof LabShell ? 'main' : 'right';
+    const beside = restorer ? null : new Beside(app);
     return {
       context: { codecast, commands, rendermime, trans, user, languages },
       restorer,
+      restore: (tracker, again) => {
+        void restorer?.restore(tracker, again);
+        beside?.restore(tracker, again);
+      },
       list: (...listed) => listed.forEach(command => palette?.addItem({ command, category })),
       show: (widget, tracker, options) => {
         widget.title.closable = true;
@@ -45,8 +51,8 @@ export const frontPlugin: JupyterFrontEndPlugin<IFront> = {
         shell.activateById(widget.id);
       },
       inFront: () => {
-        const beside = area === 'right' ? [...shell.widgets('right')] : [];
-        const seen = [shell.currentWidget, ...beside.filter(({ isVisible }) => isVisible)];
+        const right = area === 'right' ? [...shell.widgets('right')] : [];
+        const seen = [shell.currentWidget, ...right.filter(({ isVisible }) => isVisible)];
         return seen.map(sessionOf).find(Boolean);
       }
     };
