@@ -236,7 +236,7 @@ async def test_pings_hold_the_lease(
     start_sshd("gpu")
     link = await machines.get("gpu").link()
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(asyncio.shield(link.closed), 4)
+        await asyncio.wait_for(asyncio.shield(link.closed), 3)
     assert link.latency is not None
 
 

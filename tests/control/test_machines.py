@@ -16,6 +16,12 @@ from .conftest import Watcher
 Start = Callable[..., Sshd]
 
 
+@pytest.fixture
+def looked_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the files; named first, as the machines begin to look when they are made."""
+    monkeypatch.setattr("codecast_jupyter.control.machines.WATCH_EVERY", 0.05)
+
+
 def names(machines: Machines) -> list[str]:
     return [machine.name for machine in machines.list()]
 
@@ -29,7 +35,7 @@ def test_every_concrete_host_is_a_machine_at_once(machines: Machines, client: Cl
 
 
 async def test_changed_files_are_seen_without_being_asked(
-    machines: Machines, watcher: Watcher, client: Client
+    looked_often: None, machines: Machines, watcher: Watcher, client: Client
 ) -> None:
     machines.list()
     client.add_text("Host new-one\n")
@@ -128,7 +134,7 @@ async def test_shown_with_what_ssh_resolved(
 
 
 async def test_where_a_host_leads_is_shown_before_any_connect(
-    machines: Machines, watcher: Watcher, client: Client
+    looked_often: None, machines: Machines, watcher: Watcher, client: Client
 ) -> None:
     client.add_text("Host gpu\n    HostName 10.1.2.3\n    User ada\n    Port 2200\n")
     machine = machines.get("gpu")
