@@ -11,11 +11,8 @@ from typing import Any, TypeVar
 import pytest
 
 from codecast_bots.platforms import discord as platform
-from codecast_bots.platforms import discord_gateway, discord_presses, pressing
-from codecast_bots.platforms.contract import (
-    Event,
-    Place,
-)
+from codecast_bots.platforms import discord_gateway, discord_presses
+from codecast_bots.platforms.contract import Event, Place
 from codecast_bots.settings import PlatformSettings
 from tests.bots.servers import discord_api
 from tests.bots.servers.discord import TOKEN, DiscordServer
@@ -45,7 +42,6 @@ class Scene:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DiscordServer]:
     monkeypatch.setattr(discord_gateway, "IDENTIFY_AFTER", 0.2)
     monkeypatch.setattr(discord_gateway, "QUIET", 0.3)
-    monkeypatch.setattr(pressing, "ANSWER_WITHIN", 0.4)
     monkeypatch.setattr(discord_presses, "COMPLETE_WITHIN", 0.4)
     monkeypatch.setattr(discord_api, "SECONDS", 0.7)
     running = DiscordServer()

@@ -53,7 +53,7 @@ def test_start_stream_permission_question_interrupt_files_resume(
     cwd = world.project()
     stranger = Person(discord, discord.user("Stranger"), olga.channel)
     # start, by a slash command that completes; the session gets a thread at it
-    assert olga.completes("start", "machine", "g") == ["gpu"]
+    until(lambda: olga.completes("start", "machine", "g") == ["gpu"], "machines are completed")
     typed = str(cwd)[:-1]  # the first letter may find the machine not connected yet
     until(
         lambda: f"{cwd}/" in olga.completes("start", "directory", typed, machine="gpu"),
@@ -72,8 +72,9 @@ def test_start_stream_permission_question_interrupt_files_resume(
     assert here["silent"] and olga.told(asked).startswith("`/start gpu")
     stranger.commands("ls")
     olga.sees(f"does not know you: your id is `{stranger.user['id']}`", line)
-    assert me.completes("resume", "session", "DISCO") == ["disco-otter"]
-    assert "sonnet" in me.completes("model", "model", "")  # of the session that is shown here
+    until(lambda: me.completes("resume", "session", "DISCO") == ["disco-otter"], "sessions, too")
+    # of the session that is shown here
+    until(lambda: "sonnet" in me.completes("model", "model", ""), "models are completed")
     # stream, a permission by a button
     me.says("say:I will **touch** it. @everyone\nbash:touch allowed.txt\n"
             f"{asks(FRUITS, COLOUR, WAY)}\nsay: That is `all`.")  # fmt: skip
