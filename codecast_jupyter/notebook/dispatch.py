@@ -24,6 +24,7 @@ from .task import Task, session_name
 from .turn import Turn
 
 AGAIN = ("failed", "cancelled")  # ends after which a task may be tried again
+BADLY = (*AGAIN, "unknown")
 UNKNOWN = {
     "code": "conflict",
     "message": "Nobody can tell whether the CLI took this prompt.",
@@ -51,8 +52,8 @@ class Dispatch:
         self.results = results
         self.terms = terms
         self.came: list[Result] = []
-        self.retried: frozenset[str] = frozenset()  # keys of unknown ones that are sent again
         self._ledger = ledger
+        self._retried: frozenset[str] = frozenset()  # keys of unknown ones that are sent again
         self._cancelled = False
         self._turns: dict[str, Turn] = {}  # of the tasks that run, by key
         self._costs: dict[str, float] = {}  # US dollars by key, as they grow
@@ -62,6 +63,15 @@ class Dispatch:
         """US dollars so far, of all tasks."""
         ended = {r.key: r.cost or 0.0 for r in self.results}
         return sum({**ended, **self._costs}.values())
+
+    def again(self, unknown: bool) -> None:
+        """Forget how those that failed ended; with `unknown` also those nobody can tell of."""
+        lost = {result.key for result in self.results if result.state == "unknown"}
+        self._retried = frozenset(lost if unknown else ())
+        self.came.clear()
+        for result in self.results:
+            if result.state in AGAIN or result.key in self._retried:
+                result.reset()
 
     async def all(self) -> None:
         """Do what is not done."""
@@ -170,7 +180,7 @@ class Dispatch:
         elif turn.ok:
             result.end("done")
         else:
-            state = turn.state if turn.state in (*AGAIN, "unknown") else "failed"
+            state = turn.state if turn.state in BADLY else "failed"
             over = self._exhausted() and state == "cancelled"
             result.end(state, self._over() if over else turn.problem)
 
@@ -212,7 +222,7 @@ class Dispatch:
         while sent.get(id := task.prompt_id(self.run, attempt)) in AGAIN:
             attempt += 1
         if sent.get(id) == "unknown":
-            if task.key not in self.retried:
+            if task.key not in self._retried:
                 return None
             id = task.prompt_id(self.run, attempt + 1)
         if id not in sent:

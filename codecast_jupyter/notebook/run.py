@@ -20,7 +20,7 @@ from codecast_jupyter.commands.render.markdown import table as markdown_table
 from codecast_jupyter.commands.words import dollars, duration, one_line
 
 from . import connection
-from .dispatch import AGAIN, Dispatch, Terms
+from .dispatch import BADLY, Dispatch, Terms
 from .errors import Interrupted
 from .ledger import Ledger
 from .ongoing import Ongoing, View
@@ -86,7 +86,7 @@ class Run(Ongoing):
     @property
     def failed(self) -> Table[Result]:
         """Those that ended otherwise than well."""
-        found = [r for r in self.results if r.state in (*AGAIN, "unknown")]
+        found = [r for r in self.results if r.state in BADLY]
         return Table(found, Result.cells, "No task failed.", Result.to_json)
 
     @property
@@ -174,12 +174,7 @@ class Run(Ongoing):
             raise CodecastError(
                 "conflict", f"{self.name} still runs.", "Wait for it, or cancel it."
             )
-        lost = {r.key for r in self.results if r.state == "unknown"}
-        self._dispatch.retried = frozenset(lost if unknown else ())
-        self._dispatch.came.clear()
-        for result in self.results:
-            if result.state in AGAIN or result.key in self._dispatch.retried:
-                result.reset()
+        self._dispatch.again(unknown)
         return self.start()
 
     def forget(self) -> None:
