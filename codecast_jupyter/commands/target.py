@@ -12,7 +12,7 @@ from codecast_agent.protocol.errors import CodecastError
 from .words import one_line
 
 
-def target(cwd: str | Path, output: str | None, name: str, force: bool) -> Path:
+def target(cwd: str | Path, output: str | Path | None, name: str, force: bool) -> Path:
     """Where to write: the file `output`, or one called `name` in that directory.
 
     Raises CodecastError("conflict") for a file that is there, without `force`.

@@ -8,7 +8,7 @@ from typing import Any
 
 from codecast_jupyter.client.types import OfferedFile
 from codecast_jupyter.commands.render.markdown import code, fence
-from codecast_jupyter.commands.target import writing
+from codecast_jupyter.commands.target import target, writing
 from codecast_jupyter.commands.words import age, size
 
 from .connection import client
@@ -86,13 +86,11 @@ class File:
 
     def save(self, to: str | Path = ".") -> Path:
         """Write it to a file or into a directory of this computer, over what is there."""
-        target = Path(to).expanduser()
-        if target.is_dir():
-            target /= Path(self.name).name
+        path = target("", to, Path(self.name).name, force=True)
         content = self.read()
-        with writing(target, "Name another place: file.save(path)."):
-            target.write_bytes(content)
-        return target
+        with writing(path, "Name another place: file.save(path)."):
+            path.write_bytes(content)
+        return path
 
     def _row(self) -> Json:
         return {"file": self.name, "size": size(self.size), "age": age(self.data.get("mtime"))}

@@ -19,7 +19,7 @@ from codecast_jupyter.commands.files import attached
 from codecast_jupyter.commands.render.markdown import STATUS_MARK
 from codecast_jupyter.commands.render.markdown import session as session_markdown
 from codecast_jupyter.commands.sessions import history
-from codecast_jupyter.commands.target import writing
+from codecast_jupyter.commands.target import target, writing
 from codecast_jupyter.commands.transcript import Entry, Transcript
 from codecast_jupyter.commands.words import age, dollars
 
@@ -289,18 +289,16 @@ class Session:
 
     def export(self, path: str | Path = ".") -> Path:
         """Write the transcript: NAME.ipynb in a directory, or a file .ipynb, .md or .json."""
-        target = Path(path).expanduser()
-        if target.is_dir():
-            target /= f"{self.name}.ipynb"
-        kind = target.suffix.removeprefix(".")
+        to = target("", path, f"{self.name}.ipynb", force=True)
+        kind = to.suffix.removeprefix(".")
         if kind not in FORMATS:
             raise CodecastError(
                 "bad_request",
-                f"A transcript is written as .ipynb, .md or .json, not as {target.name!r}.",
+                f"A transcript is written as .ipynb, .md or .json, not as {to.name!r}.",
             )
-        with writing(target, "Name another place: session.export(path)."):
-            target.write_text(written(kind, self.data, self.history()), "utf-8")
-        return target
+        with writing(to, "Name another place: session.export(path)."):
+            to.write_text(written(kind, self.data, self.history()), "utf-8")
+        return to
 
     def to_frame(self) -> Any:
         """Its events as a DataFrame: see `frames.events`."""
