@@ -268,9 +268,7 @@ class Bot:
 
     def file(self, name: str) -> Path:
         """A path of our own for what is on its way."""
-        directory = self.store.directory / "out"
-        directory.mkdir(mode=0o700, exist_ok=True)
-        return directory / "".join(c if c.isalnum() or c in ".-_" else "-" for c in name)[-120:]
+        return self.store.spool.path(name)
 
     # -- what comes in
 

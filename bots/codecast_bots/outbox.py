@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from codecast_jupyter.waiting import within
@@ -266,6 +267,7 @@ class Outbox:
         digest = self._digest(desired)
         ref = await self._send(desired.key, desired.block, out, sent, digest)
         self._put(Sent(desired.key, desired.block, ref, digest, "sent", 0))
+        self._attached(desired.key)
 
     async def _send(
         self, key: str, block: str, out: Outgoing, sent: Sent | None, digest: str = ""
@@ -300,33 +302,36 @@ class Outbox:
 
     async def _send_otherwise(self, key: str, out: Outgoing) -> MessageRef:
         """Without formatting; then the words as a file; then at least that something was there."""
-        directory = self.store.directory / "out"
-        path = directory / f"{self._unique(key)}.md"
-        directory.mkdir(mode=0o700, exist_ok=True)
-        path.write_text(out.body, "utf-8")
+        path = self.store.spool.path(f"{self._unique(key)}.md")
+        path.write_text(out.body, "utf-8", "surrogatepass")
         file = FileOut("answer.md", path)
         tries = [
             replace(out, plain=True, files=()),
             replace(out, body="", files=(file,), controls=()),
             Outgoing("A message could not be shown here.", controls=out.controls),
         ]
-        for attempt in tries:
-            try:
-                return await self.adapter.send(self.place, attempt, self._unique(key))
-            except Rejected as error:
-                refused = error
+        try:
+            for attempt in tries:
+                try:
+                    return await self.adapter.send(self.place, attempt, self._unique(key))
+                except Rejected as error:
+                    refused = error
+        finally:
+            self.store.spool.sent(path)
         raise Forbidden(f"nothing can be written here: {refused}")
 
     def _files(self, desired: Desired) -> tuple[FileOut, ...]:
         found = list(desired.out.files)
         for attachment in desired.attachments:
-            directory = self.store.directory / "out" / self._unique(desired.key)
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = directory / attachment.name
+            path = self.store.spool.folder(self._unique(desired.key)) / attachment.name
             path.write_text(attachment.text, "utf-8", "surrogatepass")
             if path.stat().st_size <= self.limits.file_up:
                 found.append(FileOut(attachment.name, path))
         return tuple(found)
+
+    def _attached(self, key: str) -> None:
+        """The message of the key has its files, or is wanted no more."""
+        self.store.spool.sent(self.store.spool.directory / self._unique(key))
 
     async def _edit(self, desired: Desired, sent: Sent) -> None:
         try:
@@ -371,6 +376,7 @@ class Outbox:
                     found = await self.adapter.recover(self.place, out, key, mark, known)
             except Rejected:
                 found = None
+            self._attached(sent.key)
             if found is not None:
                 self._put(sent._replace(ref=found.id, state="sent"))
                 return
@@ -411,6 +417,8 @@ class Outbox:
             self._put(Sent(name, "", ref, "", "sent", 0))
         self._replies.pop(0)
         self.store.remove_reply(self.place, key)
+        for _, path in reply.files:
+            self.store.spool.sent(Path(path))
         kept = [name for name, sent in self._sent.items() if not sent.block]
         for name in kept[:-50]:  # enough to know what a person replies to
             del self._sent[name]

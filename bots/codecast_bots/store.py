@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .platforms.contract import Place
+from .spool import Spool
 
 Json = Mapping[str, Any]
 KEEP_EVENTS = 3 * 86400  # seconds for which a repeated event is known
 KEEP_TOKENS = 30 * 86400
+KEEP_PACES = 2 * 3600  # longer than any pause
+CLEAN_EVERY = 6 * 3600.0
 
 _SCHEMA = """
 create table if not exists routes (place text primary key, kind text, session text, style text);
@@ -68,6 +71,7 @@ class Store:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.close(descriptor)
         self.directory = path.parent
+        self.spool = Spool(self.directory)
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
@@ -79,13 +83,20 @@ class Store:
         self._db.close()
 
     def _clean(self) -> None:
-        old = time.time()
+        """What is old would fill the disk of bots that are never started anew."""
+        old = self._cleaned = time.time()
         self._db.execute("delete from inbox where state = 'done' and at < ?", (old - KEEP_EVENTS,))
         self._db.execute("delete from tokens where at < ?", (old - KEEP_TOKENS,))
         self._db.execute(
             "delete from taken where at < ? and place not in (select place from routes)",
             (old - KEEP_TOKENS,),
         )
+        self._db.execute("delete from picks where session not in (select session from routes)")
+        for name, value in self._all("select name, value from facts where name like 'pace %'"):
+            calls, silent = json.loads(value)
+            if max(*calls, silent, 0.0) < old - KEEP_PACES:
+                self.put_fact(name, None)
+        self.spool.clean(out for (out,) in self._all("select out from replies"))
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -188,6 +199,8 @@ class Store:
 
     def take(self, id: str, event: Json) -> bool:
         """Whether the event is new; it is kept until `done`."""
+        if time.time() - self._cleaned > CLEAN_EVERY:
+            self._clean()
         cursor = self._db.execute(
             "insert or ignore into inbox values (?, ?, ?, 'new')",
             (id, time.time(), json.dumps(event)),
