@@ -1,61 +1,57 @@
-"""Resident memory of `codecast bots` with one platform: `python -m tests.bots.memory`."""
+"""Resident memory of `codecast bots` with one platform, once it is connected: `python -m
+tests.bots.memory`.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import psutil
-
-from tests.bots.conftest import OWNER, Bots
-from tests.bots.servers.discord import TOKEN as DISCORD_TOKEN
-from tests.bots.servers.discord import DiscordServer
-from tests.bots.servers.telegram import TOKEN, TelegramServer
-from tests.fixtures.live import until
+from tests.bots.conftest import Bots
+from tests.bots.strict_chats import CHATS, Chat
 
 
-def telegram() -> float:
-    """MiB, once it polls."""
-    server = TelegramServer()
-    server.private(OWNER)
-    try:
-        own = {"telegram": {"admins": [OWNER], "url": server.url}}
-        return _measured(own, {"CODECAST_TELEGRAM_TOKEN": TOKEN}, lambda: server.commands)
-    finally:
-        server.stop()
+class Memory(NamedTuple):
+    """KiB; `pss` counts a page that several processes share as a part of one."""
+
+    rss: int
+    pss: int
+    private: int  # pages that nobody else has, changed by this process
 
 
-def discord() -> float:
-    """MiB, once it is connected."""
-    server = DiscordServer()
-    server.channel(server.guild(), "agents")
-    try:
-        own = {"discord": {"admins": ["1"], "url": server.url}}
-        token = {"CODECAST_DISCORD_TOKEN": DISCORD_TOKEN}
-        return _measured(own, token, lambda: server.registered)
-    finally:
-        server.stop()
+def memory(process: int) -> Memory:
+    """Raises OSError once it ended."""
+    text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    found = {line.split(":")[0]: line.split()[1] for line in text.splitlines()[1:]}
+    return Memory(int(found["Rss"]), int(found["Pss"]), int(found["Private_Dirty"]))
 
 
-def _measured(own: dict[str, Any], secret: dict[str, str], ready: Callable[[], object]) -> float:
-    with tempfile.TemporaryDirectory() as directory:
-        settings = {"server": {"url": "http://127.0.0.1:9"}, "state": f"{directory}/state", **own}
-        bots = Bots(
-            Path(directory), {**os.environ, **secret, "XDG_RUNTIME_DIR": directory}, settings
-        )
-        bots.start()
-        try:
-            until(ready, "the bot has told its commands")
-            assert bots.process is not None
-            return float(psutil.Process(bots.process.pid).memory_info().rss / (1 << 20))
-        finally:
-            bots.kill()
+@contextmanager
+def serving(
+    chat: Chat, directory: Path, hub: str = "http://127.0.0.1:9", *how: str, **settings: Any
+) -> Iterator[Bots]:
+    """`codecast bots` for this chat alone, in a process of its own. `how` it is run, when not as
+    a user does."""
+    own = {"server": {"url": hub}, "state": str(directory / "state"), **settings}
+    environment = {**os.environ, **chat.secret, "XDG_RUNTIME_DIR": str(directory)}
+    bots = Bots(directory, environment, {**own, chat.name: chat.settings}, how)
+    with bots.running(chat.joined):
+        yield bots
 
 
 if __name__ == "__main__":
-    for measure in (telegram, discord):
-        print(f"{measure.__name__}: {measure():.0f} MiB", file=sys.stdout)
+    for make in CHATS.values():
+        chat = make(1.0)
+        try:
+            with tempfile.TemporaryDirectory() as directory, serving(chat, Path(directory)) as bots:
+                assert bots.process is not None
+                found = memory(bots.process.pid)
+        finally:
+            chat.stop()
+        words = f"{found.rss / 1024:.0f} MiB resident, {found.private / 1024:.0f} MiB its own"
+        print(f"{chat.name}: {words}", file=sys.stdout, flush=True)
