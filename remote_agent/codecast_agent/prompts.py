@@ -88,7 +88,8 @@ def moved(ledger: Ledger, params: Dict[str, Any]) -> Optional[Event]:
                 "Look at the queue, and move it once more.",
             )
     event = {"type": "prompt_state", "prompt": id, "state": "queued", "before": before or ""}
-    return {**event, "move": move, **person(params)}
+    by = person(params)
+    return {**event, "move": move, **({"mover": by} if by else {})}
 
 
 def cancelled(id: str, params: Dict[str, Any]) -> Event:

@@ -92,7 +92,7 @@ def test_moved_prompts_run_in_the_new_order_also_after_the_supervisor_was_killed
     move(talk, "b", "a", "later")  # b a d c
     move(talk, "c", None, "once")  # said again: nothing changes
     told = talk.feed.wait("prompt_state", move="d-a").data
-    assert (told["before"], told["by"], told["where"]) == ("a", "ann", "lab")
+    assert (told["before"], told["mover"]) == ("a", {"by": "ann", "where": "lab"})
     before = talk.supervisor
     os.kill(before, signal.SIGKILL)
     assert talk.ended(first) == "unknown"

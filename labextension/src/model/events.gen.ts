@@ -295,7 +295,7 @@ export interface ITurnEndedEvent extends IRecord {
  * `state` is queued (with the content, also when edited), running, done, failed, cancelled or
  * unknown (nobody can tell whether the CLI took it). `steered` marks one put into a running turn.
  * `before`, of a queued one, moves it in front of another queued one, or to the end where it is
- * empty; `move` is the id of that, by which it is done once.
+ * empty; `move` is the id of that, by which it is done once, `mover` who did it.
  */
 export interface IPromptStateEvent extends IRecord {
   type: 'prompt_state';
@@ -305,6 +305,7 @@ export interface IPromptStateEvent extends IRecord {
   steered?: boolean;
   before?: string;
   move?: string;
+  mover?: IPerson;
   by?: string;
   where?: string;
   error?: IProblem;

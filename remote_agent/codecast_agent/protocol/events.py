@@ -252,7 +252,8 @@ EVENTS: Dict[str, Spec] = {
         "`state` is queued (with the content, also when edited), running, done, failed, cancelled"
         " or unknown (nobody can tell whether the CLI took it). `steered` marks one put into a"
         " running turn. `before`, of a queued one, moves it in front of another queued one, or to"
-        " the end where it is empty; `move` is the id of that, by which it is done once.",
+        " the end where it is empty; `move` is the id of that, by which it is done once, `mover`"
+        " who did it.",
         {
             "prompt": "string",
             "state": "string",
@@ -260,6 +261,7 @@ EVENTS: Dict[str, Spec] = {
             "steered?": "boolean",
             "before?": "string",
             "move?": "string",
+            "mover?": "Person",
             "by?": "string",
             "where?": "string",
             "error?": "Problem",

@@ -80,11 +80,25 @@ class Transcript {
       .map(entry => Object.assign(entry, { text: '' }));
   }
 
+  /** In front of another prompt that waits, or to the end where that does not. */
+  _putBefore(prompt, before) {
+    const others = [...this.queued.keys()].filter(id => id !== prompt);
+    const behind = others.includes(before) ? others.slice(others.indexOf(before)) : [];
+    for (const id of [prompt, ...behind]) {
+      const text = this.queued.get(id);
+      this.queued.delete(id);
+      this.queued.set(id, text);
+    }
+  }
+
   on_prompt_state(event) {
     const known = { ...this._prompts.get(event.prompt), ...event };
     this._prompts.set(event.prompt, known);
     if (event.state === 'queued') {
       this.queued.set(event.prompt, contentText(known.content));
+      if (event.before !== undefined) {
+        this._putBefore(event.prompt, event.before);
+      }
       return [];
     }
     this.queued.delete(event.prompt);
