@@ -275,6 +275,7 @@ class _Stream:
         return self._takes(self._size) and not self._over
 
     def _takes(self, size: int) -> bool:
+        """Whether so many bytes may be stored at once, but for what waits before them."""
         idle = self._pump is None or self._pump.done()
         return idle and not self._how and 0 < size <= LITTLE
 

@@ -100,7 +100,7 @@ export function Scroller(props: {
       }
     }
     state.top = node.scrollTop;
-    isSteady(node);
+    noteHeight(node);
     if (state.range[0] === 0 && node.scrollTop <= node.clientHeight) {
       state.onBegin();
     }
@@ -118,13 +118,17 @@ export function Scroller(props: {
       : null;
   }
 
-  /** Whether nothing has changed its height lately. */
-  function isSteady(node: HTMLElement): boolean {
+  function noteHeight(node: HTMLElement): void {
     const height = node.scrollHeight - node.clientHeight;
     if (height !== state.height) {
       state.height = height;
       state.changed = performance.now();
     }
+  }
+
+  /** Whether nothing has changed its height lately. */
+  function isSteady(node: HTMLElement): boolean {
+    noteHeight(node);
     return performance.now() - state.changed > RECENT;
   }
 
