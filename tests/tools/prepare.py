@@ -14,9 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -120,13 +121,22 @@ def sources(folder: Path) -> Iterator[Path]:
 
 def once(name: str, key: str, there: bool, make: Callable[[], None]) -> None:
     """Call `make` unless it was done for this `key` and its result is still `there`."""
-    stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
-    if there and stamps.get(name) == key:
+    if is_done(name, key, there):
         return
     with step(name):
         make()
-    stamps[name] = key
-    STAMPS.write_text(json.dumps(stamps, indent=1))
+    STAMPS.write_text(json.dumps({**stamps(), name: key}, indent=1))
+
+
+def is_done(name: str, key: str, there: bool) -> bool:
+    """Whether a step was done for this `key`, and its result is still `there`."""
+    return there and stamps().get(name) == key
+
+
+def stamps() -> dict[str, str]:
+    """What was done, and for which key."""
+    found: dict[str, str] = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
+    return found
 
 
 # --- the parts ---------------------------------------------------------------------------
@@ -227,13 +237,48 @@ def no_daemons() -> Iterator[None]:
             policy.unlink(missing_ok=True)
 
 
-def clis() -> None:
-    """The real CLIs, by their lock file."""
-    lock = CLIS / "package-lock.json"
-    if lock.exists():
-        command = ["npm", "ci", "--ignore-scripts", "--no-progress"]
-        there = (CLIS / "node_modules").exists()
-        once("CLIs from npm", digest([lock]), there, lambda: run(command, CLIS, tries=TRIES))
+NPM_CI = ["npm", "ci", "--ignore-scripts", "--no-progress"]
+
+
+@contextmanager
+def clis() -> Iterator[None]:
+    """The real CLIs, by their lock file: fetched while the body runs, whose steps compute."""
+    lock, modules = CLIS / "package-lock.json", CLIS / "node_modules"
+    key = digest([lock])
+    if is_done("CLIs from npm", key, modules.exists()):
+        yield
+        return
+    with tempfile.TemporaryFile("w+") as words:
+        early = subprocess.Popen(
+            NPM_CI,
+            cwd=CLIS,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+        )
+        try:
+            yield
+        except BaseException:
+            early.terminate()
+            raise
+        finally:
+            failed = early.wait()
+        words.seek(0)
+        sys.stdout.write(words.read())
+
+    def make() -> None:
+        if failed:
+            run(NPM_CI, CLIS, tries=TRIES)
+
+    once("CLIs from npm", key, modules.exists(), make)
+
+
+def bytecode() -> None:
+    """Of our own modules, where the environment forbids Python to write it (containers often
+    do): every process of the tests would compile them anew."""
+    folders = ["codecast_jupyter", "bots/codecast_bots", "remote_agent/codecast_agent"]
+    run([str(PYTHON), "-m", "compileall", "-q", *folders])
 
 
 def front_end_packages() -> None:
@@ -256,10 +301,11 @@ def main(arguments: list[str]) -> None:
             debian_packages()
         virtual_environment()
         node()
-        install(EXTRAS, editable=True)
-        front_end_packages()
+        with clis() if arguments == ["test"] else nullcontext():
+            install(EXTRAS, editable=True)
+            front_end_packages()
         if arguments == ["test"]:
-            clis()
+            bytecode()
     else:
         fail("prepare.py demo, prepare.py lint or prepare.py test")
 
