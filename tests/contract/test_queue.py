@@ -38,22 +38,31 @@ def test_prompts_of_a_busy_session_wait_and_run_in_order_once(session: Session) 
     assert said.count("second") == 1
 
 
-def test_a_waiting_prompt_is_changed_and_another_taken_back(session: Session) -> None:
+def test_waiting_prompts_are_changed_moved_and_taken_back(session: Session) -> None:
     first = busy(session)
     changed, taken = session.prompt("say:as it was"), session.prompt("say:taken back")
-    for id in (changed, taken):
+    last = session.prompt("say:moved up")
+    for id in (changed, taken, last):
         session.talk.wait_prompt(id, "queued")
     path = f"{session.talk.path}/prompts"
     session.talk.api.call("PATCH", f"{path}/{changed}", {"text": "say:as changed"})
     session.talk.api.call("DELETE", f"{path}/{taken}")
-    with pytest.raises(CodecastError) as running:
-        session.talk.api.call("PATCH", f"{path}/{first}", {"text": "say:too late"})
-    assert running.value.code == "conflict"
+    session.talk.api.call("POST", f"{path}/{last}/move", {"before": changed})
+    order = [first, last, changed]
+    until(lambda: list(session.talk.state["prompts"]) == order, "the order is told")
+    for method, route, body in (
+        ("PATCH", first, {"text": "say:too late"}),
+        ("POST", f"{first}/move", {}),
+        ("POST", f"{last}/move", {"before": first}),
+    ):
+        with pytest.raises(CodecastError) as running:
+            session.talk.api.call(method, f"{path}/{route}", body)
+        assert running.value.code == "conflict"
     release(session)
     session.talk.wait_prompt(first)
     session.talk.wait_prompt(changed)
     session.talk.wait_prompt(taken, "cancelled")
-    assert "as changed" in session.said
+    assert session.said.index("moved up") < session.said.index("as changed")
     assert "as it was" not in session.said and "taken back" not in session.said
 
 
