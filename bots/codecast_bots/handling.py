@@ -74,14 +74,15 @@ class Handling:
             )
         bot.access.note(event.person, event.place, "send", "done", session=here.id)
         state = here.view.state
+        if prompt.get("state") in ("running", "done"):
+            return  # what is open now is its own
         if state["requests"]:
             self._hint(event, "It waits: the agent asks something first (reply to that message).")
         elif state["over_budget"]:
             self._hint(event, "It waits: the budget is reached (/budget).")
         elif state["turn"] is not None or len(state["prompts"]) > 0:
             waiting = sum(p.get("state") == "queued" for p in state["prompts"].values())
-            if prompt.get("state") not in ("running", "done"):
-                self._hint(event, f"Queued ({waiting + 1}.). Edit your message to change it.")
+            self._hint(event, f"Queued ({waiting + 1}.). Edit your message to change it.")
 
     def _hint(self, event: TextIn, words: str) -> None:
         self.bot.say(event.place, event.id, words, reply_to=event.message)
