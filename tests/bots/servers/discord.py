@@ -247,7 +247,8 @@ class DiscordServer(Interactions, Things, OwnThread):
 
     def do_delete(self, channel: Json, message: Json) -> None:
         del self.messages[channel["id"]][message["id"]]
-        told = {"id": message["id"], "channel_id": channel["id"], "guild_id": channel["guild_id"]}
+        guild = {"guild_id": channel["guild_id"]} if channel["guild_id"] else {}
+        told = {"id": message["id"], "channel_id": channel["id"], **guild}
         self.emit("MESSAGE_DELETE", told)
 
     def do_history(self, channel: str, after: int, limit: int) -> list[Json]:
