@@ -88,8 +88,7 @@ class Choices:
     def keep(self, name: str, value: str, fields: Dict[str, Any]) -> None:
         """The CLI has taken it."""
         session = self.session
-        event = {"type": "config_option_update", "settings": {}, "chosen": {name: value}}
-        session.scribe.record({**event, **fields})
+        session.scribe.record(_told(chosen={name: value}, **fields))
         session.scribe.urgent = True
         # for lists, and for supervisors that do not know the event
         session.remember(**{name: value})
@@ -140,7 +139,7 @@ class _Asked:
             self.reply()
             return
         if over:
-            session.scribe.record({"type": "config_option_update", "settings": {}, **over})
+            session.scribe.record(_told(**over))
         if self._waiter is not None:
             self.refuse(problem)
         else:
@@ -151,14 +150,7 @@ class _Asked:
         self._close()
         if self._choices.is_latest(self):
             session = self._choices.session
-            session.scribe.record(
-                {
-                    "type": "config_option_update",
-                    "settings": {},
-                    "asked": {self.name: self.value},
-                    **self.person,
-                }
-            )
+            session.scribe.record(_told(asked={self.name: self.value}, **self.person))
             text = "%s has not said whether it takes the %s %s. Its next start will try it."
             session.emit(
                 "notice", level="info", text=text % (session.life.cli, self.name, self.value)
@@ -184,8 +176,13 @@ class _Asked:
             self._patience = None
 
 
+def _told(**fields: Any) -> Dict[str, Any]:
+    """The event that tells of a setting."""
+    return {"type": "config_option_update", "settings": {}, **fields}
+
+
 def _shown(name: str, value: Optional[str]) -> Dict[str, Any]:
-    """The event that shows a setting as set."""
+    """The one that shows it as set."""
     if name == "mode":
-        return {"type": "config_option_update", "settings": {}, "class": value}
-    return {"type": "config_option_update", "settings": {"model": {"value": value}}}
+        return _told(**{"class": value})
+    return _told(settings={"model": {"value": value}})
