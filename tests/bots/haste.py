@@ -23,7 +23,10 @@ _TIMES = {
     "discord": ("GAP",),
     "lark": ("GAP", "MOST"),
 }
-_MORE = {"lark": (("lark_http", "UNTOLD"),)}  # names of other modules of a platform
+_MORE = {
+    "discord": (("discord_http", "EVERYTHING"),),
+    "lark": (("lark_http", "UNTOLD"),),
+}  # names of other modules of a platform
 
 
 @contextlib.contextmanager

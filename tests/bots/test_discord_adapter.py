@@ -163,6 +163,18 @@ async def test_rates_are_kept_and_refusals_waited_out(server: DiscordServer, sce
             await adapter.edit(ref, Outgoing("an old one"))
 
 
+async def test_many_channels_together_stay_below_the_rate_of_all(
+    server: DiscordServer, scene: Scene
+) -> None:
+    names = [server.channel(scene.guild, f"agents-{number}") for number in range(70)]
+    async with started(server) as adapter:
+        places = [Place("discord", adapter.account, name, None, "group") for name in names]
+        sends = [adapter.send(place, Outgoing("all at once"), place.chat) for place in places]
+        await asyncio.gather(*sends)
+    assert [len(server.messages[name]) for name in names] == [1] * len(names)
+    assert not server.rates.floods
+
+
 async def test_a_message_of_which_nobody_knows_is_made_once(
     server: DiscordServer, scene: Scene
 ) -> None:

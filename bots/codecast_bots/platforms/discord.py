@@ -114,7 +114,7 @@ class DiscordAdapter:
             text=TEXT,
             size=size,
             budget=channel_of(place),
-            gap=GAP,
+            gap=GAP,  # no `most`: none is published, answers tell it, and the library keeps it
             buttons=25,
             label=80,
             file_up=self._places.file_limit(place, FILE_UP),

@@ -6,8 +6,9 @@ contract's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from .contract import (
 from .rest import Refused, reason, save
 
 Json = dict[str, Any]
+EVERYTHING = (45, 1.0)  # calls of all channels together, in so many seconds: 50 are published
+UNCOUNTED = ("/interactions", "/webhooks")  # what answers a press or a command
 PATIENCE = 75.0  # seconds of one call, with the waits in it
 API, GATEWAY = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
 BANNED_FOR = 60.0  # seconds, where the edge of their network refuses all of us
@@ -61,6 +64,21 @@ def point_to(url: str) -> None:
 class Rest:
     def __init__(self, client: discord.Client) -> None:
         self._client = client
+        self._together = asyncio.Semaphore(EVERYTHING[0])
+
+    @contextlib.asynccontextmanager
+    async def _counted(self, path: str) -> AsyncIterator[None]:
+        """One of all that are under way, or ended within the last second: so many never arrive in
+        one second. The library knows the rates of channels, by each answer, but of this one only
+        that it was exceeded."""
+        if path.startswith(UNCOUNTED):
+            yield
+            return
+        await self._together.acquire()
+        try:
+            yield
+        finally:
+            asyncio.get_running_loop().call_later(EVERYTHING[1], self._together.release)
 
     async def call(
         self,
@@ -81,9 +99,10 @@ class Rest:
         elif body is not None:
             more["json"] = body
         try:
-            return await within(
-                self._client.http.request(Route(method, path, **parts), **more), PATIENCE
-            )
+            async with self._counted(path):
+                return await within(
+                    self._client.http.request(Route(method, path, **parts), **more), PATIENCE
+                )
         except _ERRORS as error:
             raise translate(error) from None
         except KeyError:  # the library looks for a time in every 429; old messages' have none
