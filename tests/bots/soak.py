@@ -68,10 +68,9 @@ class Report(NamedTuple):
     disk: list[Disk]  # after each turn
     rows: int  # of the bots' database, at the end
 
-    @property
-    def growth(self) -> float:
-        """KiB in an hour, once warm."""
-        begin = self.minutes / 60 * WARM
+    def growth(self, begin: float = WARM) -> float:
+        """KiB in an hour, from this part of the time on."""
+        begin *= self.minutes / 60
         return slope([(hour, found.private) for hour, found in self.memory if hour >= begin])
 
     def problems(self) -> list[str]:
@@ -80,8 +79,8 @@ class Report(NamedTuple):
                   ("against the rules", self.violations)) if what]  # fmt: skip
         if self.floods:
             found.append(f"{self.floods} calls were too many")
-        if self.minutes >= JUDGED and self.growth > MOST_GROWTH:
-            found.append(f"memory grows by {self.growth:.0f} KiB an hour, of {MOST_GROWTH}")
+        if self.minutes >= JUDGED and self.growth() > MOST_GROWTH:
+            found.append(f"memory grows by {self.growth():.0f} KiB an hour, of {MOST_GROWTH}")
         return found
 
     def __str__(self) -> str:
@@ -95,7 +94,7 @@ class Report(NamedTuple):
             f"  resident MiB: {found[0].rss / 1024:.1f} first, {warm.rss / 1024:.1f} warm,"
             f" {max(m.rss for m in found) / 1024:.1f} largest, {found[-1].rss / 1024:.1f} last"
             f" (its own: {warm.private / 1024:.1f} warm, {found[-1].private / 1024:.1f} last); once"
-            f" warm {self.growth:+.0f} KiB an hour\n"
+            f" warm {self.growth():+.0f} KiB an hour, {self.growth(1 / 2):+.0f} in the second half\n"
             f"  on disk: {self.disk[len(self.disk) // 2].database >> 10} KiB of database after half"
             f" of the turns, {self.disk[-1].database >> 10} KiB and {self.rows} rows at the end;"
             f" files {max(d.files for d in self.disk) >> 10} KiB at most,"
@@ -185,10 +184,12 @@ class Soak:
         end = time.monotonic() + 60
         while request not in self.hub.answers:
             assert time.monotonic() < end, f"{request} was never answered"
-            if self.chat.presses("Allow"):
-                again = time.monotonic() + 3
-                while request not in self.hub.answers and time.monotonic() < again:
-                    time.sleep(0.005)
+            pressed = False
+            with contextlib.suppress(StopIteration, KeyError):  # it went as it was pressed
+                pressed = self.chat.presses("Allow")
+            again = time.monotonic() + 3 * pressed
+            while request not in self.hub.answers and time.monotonic() < again:
+                time.sleep(0.005)
             time.sleep(0.005)
 
     def _look(self) -> None:
