@@ -7,6 +7,8 @@ ARGS ?=
 PROMPTS ?= 100000
 SEED ?= 1
 ROUNDS ?=
+MINUTES ?= 120
+CHATS ?=
 EVERY ?=
 EARLIER ?=
 LATEST ?=
@@ -43,8 +45,8 @@ soak: prepare ## Everything breaks, by a seed: PROMPTS=100000 SEED=1 ROUNDS=100 
 	$(BIN)/python -m tests.faults.harness --prompts $(PROMPTS) --seed $(SEED) \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVERY),--every $(EVERY)) $(if $(EARLIER),--earlier $(EARLIER)) $(ARGS)
 
-soak-bots: prepare ## Stream to a chat that fails, for MINUTES=120 of a clock that runs a hundred times faster
-	$(BIN)/python -m tests.bots.soak $(MINUTES)
+soak-bots: prepare ## Stream to chats that fail, for MINUTES=120 of a clock that runs a hundred times faster: CHATS="telegram lark"
+	$(BIN)/python -m tests.bots.soak $(MINUTES) $(CHATS)
 
 wheel: ## Build sdist and wheel into dist/
 	@$(PYTHON) $(TOOLS)/prepare.py demo
