@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from codecast_bots import bot
 from codecast_bots.platforms import lark as platform
 from codecast_bots.platforms import lark_cards, lark_connection
 from codecast_bots.platforms.contract import (
@@ -37,7 +38,10 @@ from codecast_bots.platforms.contract import (
     TooBig,
     Unavailable,
 )
-from codecast_bots.settings import PlatformSettings
+from codecast_bots.settings import PlatformSettings, Settings
+from codecast_bots.store import Store
+from codecast_jupyter.client import AsyncClient
+from codecast_jupyter.client.discovery import Connection
 from tests.bots.servers.lark import LarkServer
 from tests.bots.servers.lark_api import APP, SECRET
 from tests.bots.stage import eventually
@@ -448,3 +452,31 @@ async def test_the_server_is_a_lark_to_larks_own_library(server: LarkServer) -> 
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
+
+
+async def test_too_many_calls_at_the_start_are_waited_out(
+    server: LarkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot, "RETRY_FIRST", 0.01)
+    refused: list[str] = []
+
+    def fault(what: str) -> str:
+        if len(refused) == 2:
+            return ""
+        refused.append(what)
+        return "429"
+
+    server.fault = fault
+    store, adapter = Store(tmp_path / "bots.sqlite"), made(server)
+    nowhere = Connection("http://127.0.0.1:9")
+    settings = Settings({"lark": adapter.settings}, tmp_path)
+    running = asyncio.create_task(
+        bot.Bot(adapter, settings, store, lambda by: AsyncClient(nowhere)).run()
+    )
+    try:
+        await eventually(lambda: server.connections or running.done(), "it comes")
+        assert len(refused) == 2 and not running.done()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+        store.close()
