@@ -73,7 +73,7 @@ def test_a_crash_at_any_moment_loses_nothing_and_doubles_nothing(
         stage.outbox.adapter.catch_up({stage.place: "1"})
 
     expected = asyncio.run(lives(stage, server, writer, faults, chance, born=born))
-    after_crashes(stage.texts(), expected, turns=3)
+    after_crashes(stage.texts(), expected, once=[3])  # no crash came after it
 
 
 def test_one_live_prompt_a_request_and_no_button_when_it_is_decided() -> None:

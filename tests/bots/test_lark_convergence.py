@@ -67,6 +67,6 @@ def test_a_crash_at_any_moment_loses_nothing_and_doubles_nothing(
     chance = random.Random(seed)
     writer, stage = events(chance, turns=3, parts=4), LarkStage(server, server.directory, group)
     expected = asyncio.run(lives(stage, server, writer, Faults(seed, 0.1), chance, read))
-    after_crashes(stage.texts(), expected, turns=3)
+    after_crashes(stage.texts(), expected, once=[1, 2, 3])
     assert not server.violations
     assert not any(m["streaming"] for m in server.visible(stage.name, stage.thread)), "left open"
