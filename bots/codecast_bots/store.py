@@ -38,6 +38,7 @@ create table if not exists picks (session text, request text, question text, lab
 create table if not exists people (platform text, id text, role text, name text,
     primary key (platform, id));
 create table if not exists taken (place text primary key, kind text, message text, at real);
+create table if not exists made (place text primary key, kind text, message text, at real);
 create table if not exists facts (name text primary key, value text);
 """
 
@@ -76,6 +77,7 @@ class Store:
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
         self._db.execute("pragma wal_autocheckpoint=250")  # pages: a megabyte of log
+        self._db.execute("pragma cache_size=-256")  # KiB; all that is read often is in memory
         self._db.executescript(_SCHEMA)
         self._clean()
 
@@ -87,10 +89,11 @@ class Store:
         old = self._cleaned = time.time()
         self._db.execute("delete from inbox where state = 'done' and at < ?", (old - KEEP_EVENTS,))
         self._db.execute("delete from tokens where at < ?", (old - KEEP_TOKENS,))
-        self._db.execute(
-            "delete from taken where at < ? and place not in (select place from routes)",
-            (old - KEEP_TOKENS,),
-        )
+        for table in ("taken", "made"):
+            self._db.execute(
+                f"delete from {table} where at < ? and place not in (select place from routes)",
+                (old - KEEP_TOKENS,),
+            )
         self._db.execute("delete from picks where session not in (select session from routes)")
         for name, value in self._all("select name, value from facts where name like 'pace %'"):
             calls, silent = json.loads(value)
@@ -221,14 +224,27 @@ class Store:
         return [pair for pair in made if pair[0]["place"]["platform"] == platform]
 
     def put_seen(self, place: Place, message: str) -> None:
-        self._db.execute(
-            "insert or replace into taken values (?, ?, ?, ?)",
-            (key_of(place), place.kind, message, time.time()),
-        )
+        self._put_last("taken", place, message)
 
     def seen(self, platform: str, account: str) -> dict[Place, str]:
         """The message that was taken last, by place."""
-        rows = self._all("select place, kind, message from taken")
+        return self._last("taken", platform, account)
+
+    def put_made(self, place: Place, message: str) -> None:
+        self._put_last("made", place, message)
+
+    def made(self, platform: str, account: str) -> dict[Place, str]:
+        """The message of ours that was made last, by place."""
+        return self._last("made", platform, account)
+
+    def _put_last(self, table: str, place: Place, message: str) -> None:
+        self._db.execute(
+            f"insert or replace into {table} values (?, ?, ?, ?)",
+            (key_of(place), place.kind, message, time.time()),
+        )
+
+    def _last(self, table: str, platform: str, account: str) -> dict[Place, str]:
+        rows = self._all(f"select place, kind, message from {table}")
         found = {_place(place, kind): message for place, kind, message in rows}
         mine = (platform, account)
         return {p: m for p, m in found.items() if (p.platform, p.account) == mine}
