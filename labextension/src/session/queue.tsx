@@ -34,6 +34,8 @@ function List(props: { model: SessionModel; prompts: IWaiting[] }): JSX.Element 
   const { problem, run } = useAction();
   const list = useRef<HTMLOListElement>(null);
   const focused = useRef(''); // of the prompt that a key or a button moves
+  // the order is told before its answer comes, and then the next key is pressed
+  const moves = useRef<Promise<unknown>>(Promise.resolve());
   const [told, tell] = useState('');
   const [drag, setDrag] = useState({ prompt: '', on: '', behind: false });
   const order = prompts.filter(({ state }) => state !== 'unknown').map(({ id }) => id);
@@ -44,10 +46,11 @@ function List(props: { model: SessionModel; prompts: IWaiting[] }): JSX.Element 
     if (before !== undefined) {
       const words = wordsOf(prompts.find(prompt => prompt.id === id)!.content);
       const number = UUID.uuid4();
-      void run(async () => {
+      const moved = async () => {
         await codecast.api.movePrompt(model.id, id, before, number);
         tell(trans.__('Place %1 of %2: %3', place + 1, order.length, words));
-      });
+      };
+      moves.current = moves.current.then(() => run(moved));
     }
   };
   const onKey = (event: KeyboardEvent, id: string) => {

@@ -108,8 +108,7 @@ it('keeps what the stream has said of a prompt when an older answer comes late',
   await vi.waitFor(() => expect(waits()).toEqual(['p2 stored']));
 });
 
-it('moves a waiting prompt by button and by key, and keeps the focus on it', async () => {
-  open();
+const queue = () => {
   const queued = ['p1', 'p2', 'p3'].map(prompt => ({
     type: 'prompt_state',
     prompt,
@@ -117,11 +116,16 @@ it('moves a waiting prompt by button and by key, and keeps the focus on it', asy
     content: [text(`words of ${prompt}`)]
   }));
   server.events('s1', ...queued);
-  const mover = (id: string, way: string) =>
-    find<HTMLButtonElement>(view, `[data-prompt="${id}"] [data-move="${way}"]`);
-  const moved = (prompt: string, before: string) =>
-    server.events('s1', { type: 'prompt_state', prompt, state: 'queued', before, move: 'm' });
-  const order = () => waits().map(words => words.split(' ')[0]);
+};
+const mover = (id: string, way: string) =>
+  find<HTMLButtonElement>(view, `[data-prompt="${id}"] [data-move="${way}"]`);
+const moved = (prompt: string, before: string) =>
+  server.events('s1', { type: 'prompt_state', prompt, state: 'queued', before, move: 'm' });
+const order = () => waits().map(words => words.split(' ')[0]);
+
+it('moves a waiting prompt by button and by key, and keeps the focus on it', async () => {
+  open();
+  queue();
   const down = await mover('p1', 'down');
   down.focus();
   down.click();
@@ -151,4 +155,20 @@ it('moves a waiting prompt by button and by key, and keeps the focus on it', asy
   await vi.waitFor(() => expect(view.node.textContent).toContain('It has begun.'));
   expect(movePrompt).toHaveBeenCalledTimes(3);
   expect(new Set(movePrompt.mock.calls.map(([, , , id]) => id)).size).toBe(3);
+});
+
+it('moves again although the answer to the move before has not come', async () => {
+  let answer: () => void = () => undefined;
+  const { movePrompt } = server.api;
+  movePrompt.mockReturnValueOnce(new Promise<void>(resolve => (answer = resolve)));
+  open();
+  queue();
+  const down = await mover('p1', 'down');
+  down.click();
+  moved('p1', 'p3');
+  await vi.waitFor(() => expect(order()).toEqual(['p2', 'p1', 'p3']));
+  down.click();
+  answer();
+  await vi.waitFor(() => expect(movePrompt).toHaveBeenCalledTimes(2));
+  expect(movePrompt).toHaveBeenLastCalledWith('s1', 'p1', null, expect.any(String));
 });
