@@ -127,7 +127,8 @@ class Bot:
         for place in self.store.reply_places(*mine):
             self.outbox(place)
         self._tasks.spawn(self._publish())
-        self.adapter.catch_up({**dict.fromkeys(self._taking, ""), **self.store.seen(*mine)})
+        seen = {**dict.fromkeys(self._taking, ""), **self.store.seen(*mine)}
+        self.adapter.catch_up(seen, self.store.made(*mine))
         for event, begun in self.store.pending(self.adapter.name):
             self._tasks.spawn(self._handle(event_from(event), begun))
         self.ready.set()

@@ -282,6 +282,7 @@ class Outbox:
                 spent = asyncio.get_running_loop().time() - begun
                 self._pace.count(int(spent / self.limits.gap) + 1)
             if found is not None:
+                self.store.put_made(self.place, found.id)
                 return found.id
         self._tried[key] = out
         self._put(Sent(key, block, "", digest, SENDING + self.adapter.mark(self.place), 0))
@@ -298,6 +299,7 @@ class Outbox:
             self._forget_try(key)
             log.warning("%s refused a message: %s", self.place.platform, error)
             ref = await self._send_otherwise(key, out)
+        self.store.put_made(self.place, ref.id)
         return ref.id
 
     async def _send_otherwise(self, key: str, out: Outgoing) -> MessageRef:

@@ -66,7 +66,7 @@ async def started(
 ) -> AsyncIterator[platform.DiscordAdapter]:
     running = made(server)
     await running.start()
-    running.catch_up(seen or {})
+    running.catch_up(seen or {}, {})
     try:
         yield running
     finally:

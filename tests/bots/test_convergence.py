@@ -67,10 +67,11 @@ def test_a_crash_at_any_moment_loses_nothing_and_doubles_nothing(
     for turn in range(1, 4):
         writer.turn(turn, chance, parts=4)
     stage, faults = stage_of(server, drafts), Faults(seed, 0.1)
-    server.says(stage.chat, "hello")  # ids behind a known one can be looked for
+    begun = server.says(stage.chat, "hello")  # ids behind a known one can be looked for
 
     def born() -> None:
-        stage.outbox.adapter.catch_up({stage.place: "1"})
+        made = stage.store.made("telegram", stage.place.account)
+        stage.outbox.adapter.catch_up({stage.place: str(begun)}, made)
 
     expected = asyncio.run(lives(stage, server, writer, faults, chance, born=born))
     after_crashes(stage.texts(), expected, once=[3])  # no crash came after it

@@ -82,7 +82,7 @@ async def test_words_and_files_of_a_reply_come_once_over_a_crash_between_the_cal
     stage, once = Stage(telegram, tmp_path, CHAT, drafts=False), Once(method, fault)
     telegram.fault = once
     async with stage.life():
-        stage.outbox.adapter.catch_up({stage.place: "1"})
+        stage.outbox.adapter.catch_up({stage.place: "1"}, {})
         stage.outbox.reply("key", Reply(body, files=files(tmp_path, *names)))
         if body == LONG or method != "sendMessage":
             await eventually(lambda: once.came, "the fault")
@@ -107,7 +107,7 @@ async def test_a_long_answers_file_comes_once_over_a_crash(
         Desired("text1/file", "text1", Outgoing("The whole answer."), True, attachments=attached),
     ]
     async with stage.life():
-        stage.outbox.adapter.catch_up({stage.place: "1"})
+        stage.outbox.adapter.catch_up({stage.place: "1"}, {})
         stage.outbox.want(wanted)
         await eventually(lambda: once.came, "the fault")
     once.over = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,29 @@ async def test_what_goes_out(
         await adapter.edit(MessageRef(here, "1"), Outgoing("x"))
     await adapter.stop()
     assert [v for v in server.violations if not v.startswith("text of 5000")] == []
+
+
+async def test_what_an_earlier_life_made_is_not_taken_for_a_lost_message(
+    server: TelegramServer,
+) -> None:
+    """It would be overwritten: nobody knows any more what stands there."""
+    user = server.private(5)
+    before = made(server)
+    await before.start()
+    here = place(before, user)
+    settled = await before.send(here, Outgoing("settled long ago"), "a")
+    await before.stop()
+    adapter = made(server)
+    await adapter.start()
+    # nobody has spoken in the topic, where a message with a file stands
+    adapter.catch_up({here: "", replace(here, thread="7"): ""}, {here: f"{settled.id}c"})
+    for fault in ("close_after", "close"):
+        server.fault = lambda method, fault=fault: fault  # type: ignore[misc]
+        mark = adapter.mark(here)
+        with pytest.raises(Unavailable):
+            await adapter.send(here, Outgoing(f"lost by {fault}"), "b")
+        server.fault = lambda method: ""
+        found = await adapter.recover(here, Outgoing(f"lost by {fault}, and more"), "b", mark, ())
+        assert (found is not None) == (fault == "close_after")
+    assert server.texts(user) == ["settled long ago", "lost by close_after, and more"]
+    await adapter.stop()

@@ -314,9 +314,10 @@ class Adapter(Protocol):
     async def stop(self) -> None:
         """End everything; `start` may be called again. Idempotent."""
 
-    def catch_up(self, seen: Mapping[Place, str]) -> None:
-        """Told once between `start` and `events`: the last message taken of each place. What was
-        said there later is yielded too, where the platform does not deliver it by itself."""
+    def catch_up(self, seen: Mapping[Place, str], made: Mapping[Place, str]) -> None:
+        """Told once between `start` and `events`: the last message taken of each place, and the
+        last one of ours made there, also by an earlier life: `mark` is behind it. What was said
+        behind `seen` is yielded too, where the platform does not deliver it by itself."""
 
     def events(self) -> AsyncIterator[Event]:
         """Until `stop`. Raises Occupied, or Unavailable when it gave up; lost connections that

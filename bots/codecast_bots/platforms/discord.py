@@ -101,8 +101,8 @@ class DiscordAdapter:
     def _hear(self, kind: str, data: Json) -> None:
         self._inbox.hear(kind, data)
 
-    def catch_up(self, seen: Mapping[Place, str]) -> None:
-        self._inbox.catch_up(seen)
+    def catch_up(self, seen: Mapping[Place, str], made: Mapping[Place, str]) -> None:
+        self._inbox.catch_up(seen, made)
 
     def events(self) -> AsyncIterator[Event]:
         return self._inbox.events()

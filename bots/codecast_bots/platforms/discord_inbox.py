@@ -75,7 +75,9 @@ class Inbox:
     def end(self, error: PlatformError) -> None:
         self._queue.put_nowait(error)
 
-    def catch_up(self, seen: Mapping[Place, str]) -> None:
+    def catch_up(self, seen: Mapping[Place, str], made: Mapping[Place, str]) -> None:
+        for place, message in made.items():
+            self.saw(channel_of(place), message)
         for place, message in seen.items():
             self._places.remember(place)
             if message.isdigit():

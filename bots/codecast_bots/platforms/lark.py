@@ -107,7 +107,7 @@ class LarkAdapter:
 
     # -- in
 
-    def catch_up(self, seen: Mapping[Place, str]) -> None:
+    def catch_up(self, seen: Mapping[Place, str], made: Mapping[Place, str]) -> None:
         return  # Lark delivers again what was not acknowledged
 
     async def events(self) -> AsyncIterator[Event]:

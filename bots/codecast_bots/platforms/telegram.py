@@ -116,9 +116,10 @@ class TelegramAdapter:
 
     # -- in
 
-    def catch_up(self, seen: Mapping[Place, str]) -> None:
-        for place, message in seen.items():  # the updates themselves it keeps for a day
-            self._seen.message(place.chat, int(message))
+    def catch_up(self, seen: Mapping[Place, str], made: Mapping[Place, str]) -> None:
+        for place, message in [*seen.items(), *made.items()]:  # updates it keeps for a day
+            if message:
+                self._seen.message(place.chat, int(message.removesuffix(CAPTIONED)))
 
     async def events(self) -> AsyncIterator[Event]:
         conflicts, wait = 0, 1.0
