@@ -185,7 +185,7 @@ class Soak:
         while request not in self.hub.answers:
             assert time.monotonic() < end, f"{request} was never answered"
             pressed = False
-            with contextlib.suppress(StopIteration, KeyError, TypeError):  # it went as it was pressed
+            with contextlib.suppress(StopIteration, KeyError, TypeError):  # it is gone by now
                 pressed = self.chat.presses("Allow")
             again = time.monotonic() + 3 * pressed
             while request not in self.hub.answers and time.monotonic() < again:
