@@ -6,18 +6,14 @@ answers, files that are offered. Runs on a thread of its own.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from concurrent.futures import Future
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
+from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from codecast_agent.protocol import state as fold
+from tests.bots.servers.strict import Tornado
 
 Json = dict[str, Any]
 BASE = "/api/codecast/v1"
@@ -25,7 +21,7 @@ SESSION, NAME = "s1", "calm-otter"
 PAGE = 500  # events of a frame
 
 
-class Hub:
+class Hub(Tornado):
     """`prompts` and `answers` are what came from people, `files` what is offered: by path, with
     its bytes and whether it is sent by rule."""
 
@@ -35,41 +31,15 @@ class Hub:
         self.answers: dict[str, Json] = {}  # by request
         self.files: dict[str, tuple[bytes, bool]] = {}
         self._streams: set[Stream] = set()
-        self._loop = asyncio.new_event_loop()
-        ready: Future[int] = Future()
-        self._thread = threading.Thread(target=self._serve, args=(ready,), daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{ready.result(20)}"
+        self.run()
 
-    def _serve(self, ready: Future[int]) -> None:
-        asyncio.set_event_loop(self._loop)
-
-        async def begin() -> None:
-            sockets = bind_sockets(0, "127.0.0.1")
-            given = {"hub": self}
-            routes = [(f"{BASE}/stream", Stream, given), (f"{BASE}(/.*)", Call, given)]
-            quiet = {"log_function": lambda handler: None}
-            self._http = HTTPServer(Application(routes, **quiet))
-            self._http.add_sockets(sockets)
-            ready.set_result(sockets[0].getsockname()[1])
-
-        self._loop.run_until_complete(begin())
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._end())
-        self._loop.close()
+    def routes(self) -> list[Any]:
+        return [(f"{BASE}/stream", Stream, {"hub": self}), (f"{BASE}(/.*)", Call, {"hub": self})]
 
     async def _end(self) -> None:
-        self._http.stop()
         for stream in list(self._streams):
             stream.close()
-        await self._http.close_all_connections()
-        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
-            task.cancel()
-        await asyncio.sleep(0.05)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
+        await super()._end()
 
     def happens(self, event: Json) -> None:
         def add() -> None:
