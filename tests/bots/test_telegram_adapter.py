@@ -194,9 +194,10 @@ async def test_what_goes_out(
 
 
 async def test_what_an_earlier_life_made_is_not_taken_for_a_lost_message(
-    server: TelegramServer,
+    server: TelegramServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would be overwritten: nobody knows any more what stands there."""
+    monkeypatch.setattr(platform, "PRIVATE_GAP", 0.01)
     user = server.private(5)
     before = made(server)
     await before.start()
