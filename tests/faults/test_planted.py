@@ -13,14 +13,9 @@ from .harness.run import Round, Verdict
 from .harness.schedule import Fault, Schedule, Step
 
 
-def judged(
-    directory: Path,
-    changes: tuple[planted.Change, ...],
-    schedule: Schedule,
-    patience: float = 8.0,  # seconds without news after which nothing more is expected
-) -> Verdict:
+def judged(directory: Path, changes: tuple[planted.Change, ...], schedule: Schedule) -> Verdict:
     with opened(directory, changes, far=False) as rig:
-        return Round(rig, schedule, patience=patience).run()
+        return Round(rig, schedule, patience=8.0).run()
 
 
 def send(tag: str, words: str, *answers: tuple[str, str]) -> Step:
@@ -36,7 +31,7 @@ def test_acknowledged_before_fsync(tmp_path: Path) -> None:
     steps = [send("a.0", "work 20"), *(send(f"a.{number}", "say 2") for number in (1, 2, 3))]
     steps += [Step("pause"), send("a.4", "say 1"), Step("wait", ahead=0)]
     schedule = Schedule(0, 5, [steps], ["near"], [Fault(5, "cut the power", "near", 0.0, 0, 0.0)])
-    verdict = judged(tmp_path, planted.ACKNOWLEDGED_BEFORE_FSYNC, schedule, patience=4.0)
+    verdict = judged(tmp_path, planted.ACKNOWLEDGED_BEFORE_FSYNC, schedule)
     assert "no prompt is lost" in rules(verdict), verdict.complaint()
     print(verdict.complaint())
 
