@@ -40,7 +40,7 @@ def test_killed_relay_in_mid_turn(talk: Talk, new_relay: Callable[..., RelayProc
     feed = other.subscribe(S1, after=cursor)
     feed.wait("prompt_state", prompt=prompt, state="done")
     assert feed.events[0].seq == cursor + 1
-    assert before + bytes(feed.bytes) == other.journal(S1)
+    feed.assert_is_journal(before)
     assert other.supervisor(S1) == supervisor and alive(supervisor)
     assert len([e for e in whole(other.journal(S1)) if e.type == "agent_message_chunk"]) == 20000
 
@@ -144,7 +144,7 @@ def test_killed_supervisor(talk: Talk, moment: str) -> None:
     natives = [e.data["native"] for e in talk.feed.of("session_info_update")]
     assert set(natives) == {"native-" + S1} and len(natives) == 2
     whole(talk.relay.journal(S1))
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
 
 
 def test_supervisor_killed_before_the_cli_took_the_prompt(talk: Talk) -> None:

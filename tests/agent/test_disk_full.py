@@ -47,7 +47,7 @@ def test_output_waits_for_space_and_is_whole(talk: Talk, disk: Path) -> None:
     assert talk.ended(prompt) == "done"
     assert len(talk.said()) == 20000
     assert [int(text.split()[1]) for text in talk.said()] == list(range(20000))
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
     assert b'"refused"' not in talk.relay.journal(S1)
     assert talk.ask("say after") == "done"
 
@@ -89,7 +89,7 @@ def test_killed_supervisor_at_a_full_disk(talk: Talk, disk: Path) -> None:
     assert talk.ended(prompt) == "failed"
     events = list(records.decode_block(talk.relay.journal(S1)))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
 
 
 def test_cli_that_dies_at_a_full_disk_is_missed_when_there_is_space(talk: Talk, disk: Path) -> None:
@@ -101,4 +101,4 @@ def test_cli_that_dies_at_a_full_disk_is_missed_when_there_is_space(talk: Talk, 
     subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
     assert talk.ended(prompt) == "failed"
     assert talk.ask("say back") == "done"
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()

@@ -50,7 +50,7 @@ def test_relay_sleeps_while_a_session_speaks(talk: Talk) -> None:
     talk.ask("say a\nslow 0.02\n" * 50)
     # a ping of the hub's or two, the call with the prompt and its answer, a look each second
     assert switches(talk.relay.pid) - before < 50
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
 
 
 def line(size: int) -> bytes:
@@ -70,7 +70,7 @@ def test_what_is_not_small_goes_through_the_relay_and_the_lane_is_lent_again(tal
     ):
         lend(talk)
         assert talk.ask(script) == "done"
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
     assert [text for text in talk.said() if len(text) == 1] == list("agbcdef")
 
 
@@ -81,7 +81,7 @@ def test_lane_goes_on_over_a_new_segment(talk: Talk) -> None:
     talk.ask("slow 0.005\nsay a\n" * 200)
     assert len(list(talk.relay.root.glob(f"hosts/*/sessions/{S1}/journal/*.j"))) > 1
     talk.ask("big 10000\nsay last")
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -96,7 +96,7 @@ def test_supervisors_killed_at_any_moment_leave_no_hole(talk: Talk, seed: int) -
         assert talk.ended(prompt) in ("failed", "unknown"), round
         talk.call("resume")
     talk.ask("say end")
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
 
 
 def test_every_relay_and_every_subscription_has_all_of_it(
@@ -113,7 +113,7 @@ def test_every_relay_and_every_subscription_has_all_of_it(
     other.kill()
     assert talk.ended(prompt) == "done"
     lend(talk)
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
     assert talk.relay.journal(S1).startswith(bytes(late.bytes))
     assert talk.relay.journal(S1).startswith(bytes(feeds[1].bytes))
 
@@ -126,7 +126,7 @@ def test_hub_that_reads_nothing_for_a_while_misses_nothing(talk: Talk) -> None:
     until(lambda: done in talk.relay.journal(S1), "the CLI has said it all")
     release()
     assert talk.ended(prompt) == "done"
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()
 
 
 def test_relays_own_words_stay_whole_among_those_of_supervisors(talk: Talk, tmp_path: Path) -> None:
@@ -137,4 +137,4 @@ def test_relays_own_words_stay_whole_among_those_of_supervisors(talk: Talk, tmp_
     while talk.state_of(prompt) != "done":
         got = talk.relay.call("file/get", session=S1, path=str(path), offset=0, length=200_000)
         assert len(base64.b64decode(got["data"])) == 200_000
-    assert bytes(talk.feed.bytes) == talk.relay.journal(S1)
+    talk.feed.assert_is_journal()

@@ -50,7 +50,7 @@ def test_a_session_from_start_to_end(
     assert talk.ask("say two") == "done"
     late = relay.subscribe(S1)
     late.wait_seq(talk.feed.last_seq)
-    assert bytes(late.bytes) == relay.journal(S1)
+    late.assert_is_journal()
     for method in ("host/info", "host/clis", "host/processes", "host/directories"):
         relay.call(method)
     talk.call("stop")

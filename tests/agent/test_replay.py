@@ -66,7 +66,7 @@ def test_line_of_64_mib_passes_and_a_longer_one_is_told(talk: Talk) -> None:
     assert "65 MiB" in talk.feed.wait("notice").data["text"]
     late = talk.relay.subscribe(S1)
     late.wait_seq(talk.feed.last_seq)
-    assert bytes(late.bytes) == talk.relay.journal(S1)
+    late.assert_is_journal()
 
 
 def test_other_sessions_words_pass_while_a_long_record_is_sent(

@@ -66,7 +66,7 @@ def test_no_prompt_is_lost_or_doubled(
 
     ended = ("done", "failed", "cancelled", "unknown")
     until(lambda: len(fates()) == 40 and all(s in ended for s in fates().values()), "all end")
-    assert bytes(feed.bytes) == relay.journal(S1)
+    feed.assert_is_journal()
     said = [e.data["content"]["text"] for e in feed.of("agent_message_chunk")]
     assert len(said) == len(set(said))
     done = {id[1:] for id, state in fates().items() if state == "done"}
