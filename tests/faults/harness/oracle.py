@@ -196,7 +196,8 @@ class Oracle:
     # -- prompts
 
     def _prompts(self) -> dict[str, str]:
-        """Every accepted prompt is there once and has ended; the order is kept."""
+        """Every accepted prompt is there once and has ended; the order is kept, but for those
+        that somebody moved."""
         case, told = self._case, self._case.told
         by_tag: dict[str, list[str]] = {}  # tag -> ids in the journal
         fates: dict[str, str] = {}  # id -> the last state
@@ -231,12 +232,14 @@ class Oracle:
         for tag in told.refused:
             if by_tag.get(tag):
                 self.find("a refused prompt is not kept", f"{tag} was refused and is there")
+        moved = {told.ids[move.tag] for move in told.moves}
         stored = [id for id in case.order if id in fates]
-        if stored != arrived:
+        if stored != arrived and not moved:
             self.find(
                 "order is kept", f"stored {_differ(stored, arrived)} as they came on the machine"
             )
         sent = [told.ids[tag] for tag in told.accepted if told.ids.get(tag) in fates]
+        sent = [id for id in sent if id not in moved]
         if sent != [id for id in arrived if id in set(sent)]:
             self.find("order is kept", "prompts did not arrive as they were sent")
         running = [
@@ -247,9 +250,44 @@ class Oracle:
         if len(running) != len(set(running)):
             twice = [id for id, count in Counter(running).items() if count > 1]
             self.find("each prompt runs once", f"run twice by the journal: {twice}")
-        if running != [id for id in arrived if id in set(running)]:
-            self.find("order is kept", "prompts did not run as they arrived")
+        stored = [id for id in case.order if id in set(running)]
+        if stored != running:
+            self.find("order is kept", f"stored {_differ(stored, running)} as they ran")
+        self._queue()
+        self._moves(running)
         return fates
+
+    def _queue(self) -> None:
+        """Each prompt that ran was the next one, after all that moved it."""
+        queue: list[str] = []
+        moves: Counter[str] = Counter()
+        for event in self._case.journal:
+            if event["type"] != "prompt_state":
+                continue
+            id, before = event["prompt"], event.get("before")
+            if event["state"] == "running" and queue[:1] != [id]:
+                self.find("order is kept", f"{id} ran while {queue[:3]} waited")
+            if event["state"] != "queued" or before is not None:
+                queue = [each for each in queue if each != id]
+            if event["state"] == "queued" and id not in queue:
+                queue.insert(queue.index(before) if before in queue else len(queue), id)
+            moves.update([event["move"]] if "move" in event else [])
+        twice = [move for move, count in moves.items() if count > 1]
+        if twice:
+            self.find("each move is made once", f"twice in the journal: {twice}")
+
+    def _moves(self, running: list[str]) -> None:
+        """Who was told that one prompt stands before another sees it run before that, unless
+        one of the two was, or may have been, moved otherwise."""
+        told = self._case.told
+        for number, move in enumerate(told.moves):
+            pair = {move.tag, move.before}
+            others = [*(m for m in told.moves[:number] if not m.sure), *told.moves[number + 1 :]]
+            if not move.sure or not move.before or any(other.tag in pair for other in others):
+                continue
+            first, then = (told.ids[tag] for tag in (move.tag, move.before))
+            if {first, then} <= set(running) and running.index(first) > running.index(then):
+                self.find("a move counts", f"{move.tag} was put before {move.before}, ran after it")
 
     def _runs(self, fates: dict[str, str]) -> None:
         """What the agent itself was given and said."""

@@ -13,9 +13,10 @@ import subprocess
 import threading
 import time
 import urllib.error
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
-from typing import Any
+from typing import Any, NamedTuple
 
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.client.blocking import Client
@@ -31,6 +32,12 @@ STILL = 2.0  # seconds without a word after which a person looks at the session
 MAYBE = {"link_lost", "unreachable", "timeout", "internal"}  # it may have happened
 
 
+class Move(NamedTuple):
+    tag: str
+    before: str  # a tag; empty is the end
+    sure: bool  # whether the answer was heard
+
+
 class Told:
     """What the people of one session know. `texts` holds every text a prompt may have."""
 
@@ -42,6 +49,7 @@ class Told:
         self.maybe_texts: dict[str, list[str]] = {}
         self.cancelled: set[str] = set()
         self.maybe_cancelled: set[str] = set()
+        self.moves: list[Move] = []  # those that were made, or may have been
         self.winners: dict[str, list[tuple[str, str]]] = {}  # tag -> (surface, option)
         self.losers: dict[str, list[str]] = {}
         self.ids: dict[str, str] = {}  # tag -> the prompt's id
@@ -82,6 +90,7 @@ class Person:
                 "send": self._send,
                 "send again": self._again,
                 "edit": self._edit,
+                "move": self._move,
                 "cancel": self._cancel,
                 "interrupt": self._interrupt,
                 "pause": self._pause,
@@ -151,28 +160,35 @@ class Person:
         id = self.told.ids.get(step.tag)
         if id is None:
             return
-        try:
-            path = f"/sessions/{self.session}/prompts/{id}"
-            self.rig.api(step.at).call("PATCH", path, {"text": step.text})
+        path = f"/sessions/{self.session}/prompts/{id}"
+        sure = _made(lambda: self.rig.api(step.at).call("PATCH", path, {"text": step.text}))
+        if sure:
             self.told.texts[step.tag].append(step.text)
-        except CodecastError as error:
-            if error.code in MAYBE:
-                self.told.maybe_texts.setdefault(step.tag, []).append(step.text)
-        except (OSError, HTTPException, AssertionError):
+        elif sure is None:
             self.told.maybe_texts.setdefault(step.tag, []).append(step.text)
 
     def _cancel(self, step: Step) -> None:
         id = self.told.ids.get(step.tag)
         if id is None:
             return
-        try:
-            self.rig.api(step.at).call("DELETE", f"/sessions/{self.session}/prompts/{id}")
+        path = f"/sessions/{self.session}/prompts/{id}"
+        sure = _made(lambda: self.rig.api(step.at).call("DELETE", path))
+        if sure:
             self.told.cancelled.add(step.tag)
-        except CodecastError as error:
-            if error.code in MAYBE:
-                self.told.maybe_cancelled.add(step.tag)
-        except (OSError, HTTPException, AssertionError):
+        elif sure is None:
             self.told.maybe_cancelled.add(step.tag)
+
+    def _move(self, step: Step) -> None:
+        id, before = self.told.ids.get(step.tag), self.told.ids.get(step.text)
+        if id is None or (step.text and before is None):
+            return
+        if step.at == "client":
+            sure = _made(lambda: self.client.move_prompt(self.session, id, before))
+        else:
+            path = f"/sessions/{self.session}/prompts/{id}/move"
+            sure = _made(lambda: self.rig.api(step.at).post(path, before=before))
+        if sure is not False:
+            self.told.moves.append(Move(step.tag, step.text, bool(sure)))
 
     def _interrupt(self, step: Step) -> None:
         try:
@@ -260,3 +276,14 @@ class Person:
                     self.answer(request["request"], str(request.get("call")), "lab", "yes")
         except (CodecastError, OSError, HTTPException, AssertionError, urllib.error.URLError):
             return
+
+
+def _made(change: Callable[[], Any]) -> bool | None:
+    """Whether a change was made; None when nobody can know, as its answer was lost."""
+    try:
+        change()
+    except CodecastError as error:
+        return None if error.code in MAYBE else False
+    except (OSError, HTTPException, AssertionError):
+        return None
+    return True

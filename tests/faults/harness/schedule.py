@@ -43,9 +43,11 @@ FAULTS: dict[str, tuple[float, tuple[str, ...], tuple[float, float]]] = {
 
 
 class Step(NamedTuple):
-    """What a person does next. `tag` names a prompt; `text` is what it says."""
+    """What a person does next. `tag` names a prompt; `text` is what it says, or the tag of that
+    in front of which it is moved (empty: to the end)."""
 
-    do: str  # send, send again, edit, cancel, interrupt, pause (until all is delivered), wait
+    # send, send again, edit, move, cancel, interrupt, pause (until all is delivered), wait
+    do: str
     tag: str = ""
     text: str = ""
     at: str = ""  # the surface
@@ -140,6 +142,10 @@ def _person(dice: random.Random, name: str, prompts: int, shell: float) -> list[
             steps.append(Step("interrupt", at=dice.choice(PEOPLE[:3])))
         elif chance < 0.15:
             steps.append(Step("send again", tag, f"{tag} {verb}", dice.choice(PEOPLE[:3])))
+        elif chance < 0.23:
+            ahead = f"{name}.{number - dice.randint(1, 3)}"
+            moved, before = dice.choice([(tag, ahead), (tag, ahead), (ahead, "")])
+            steps.append(Step("move", moved, before, dice.choice(PEOPLE[:3])))
         if dice.random() < 0.6:
             steps.append(Step("wait", ahead=dice.choice([0, 0, 1, 2, 4])))
     return steps
