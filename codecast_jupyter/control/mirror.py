@@ -224,8 +224,10 @@ class _Stream:
         proof = cursor > epoch and cursor - shift > 0
         self._how = {"prove": proof}
         answer = await self._subscribe(cursor - shift - int(proof))
-        if answer.get("reset"):
-            await self._compare(int(answer.get("last_seq", 0)))
+        last = int(answer.get("last_seq", 0))
+        # where it ends just before our cursor, it has nothing to prove or disprove that with
+        if answer.get("reset") or last < cursor - shift:
+            await self._compare(last)
 
     async def _place(self) -> tuple[int, int, int]:
         def job(db: sqlite3.Connection) -> tuple[int, int, int]:

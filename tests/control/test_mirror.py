@@ -79,8 +79,10 @@ async def test_what_a_power_cut_took_from_the_machine_is_told_and_what_follows_a
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-async def test_a_journal_rewritten_past_our_cursor_is_noticed(hub, machine):
-    """As many events lost as written anew: by the numbers alone nothing would be seen."""
+@pytest.mark.parametrize("anew", [1, 3, 4, 6])
+async def test_a_journal_rewritten_around_our_cursor_is_noticed(hub, machine, anew):
+    """Four events are lost and others written: one less than we have, and nothing comes that
+    could be compared; as many, and by the numbers alone nothing would be seen."""
     session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
     journal = machine.journals[session]
     chat(journal, 20)
@@ -88,18 +90,18 @@ async def test_a_journal_rewritten_past_our_cursor_is_noticed(hub, machine):
     before = await stored(hub, session)
     await machine.away()
     journal.lose_tail(4)
-    chat(journal, 4, 500)
+    chat(journal, anew, 500)
     await machine.back()
 
     async def told():
-        return len(await stored(hub, session)) == len(before) + 1 + 4
+        return len(await stored(hub, session)) == len(before) + 1 + anew
 
     await until(told)
     after = await stored(hub, session)
     assert after[: len(before)] == before
     assert after[len(before)]["type"] == "gap"
     strip = [{k: v for k, v in e.items() if k != "seq"} for e in after[len(before) + 1 :]]
-    assert strip == [{k: v for k, v in e.items() if k != "seq"} for e in journal.state()[-4:]]
+    assert strip == [{k: v for k, v in e.items() if k != "seq"} for e in journal.state()[-anew:]]
 
 
 async def test_segments_dropped_before_we_saw_them_are_told_as_a_gap(hub, machine):
