@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codecast_agent.protocol import state as fold
 from codecast_agent.protocol.errors import CodecastError
 from codecast_agent.protocol.events import text as text_block
 from codecast_jupyter.commands import results as r
@@ -81,7 +82,7 @@ class Handling:
         elif state["over_budget"]:
             self._hint(event, "It waits: the budget is reached (/budget).")
         elif state["turn"] is not None or len(state["prompts"]) > 0:
-            waiting = sum(p.get("state") == "queued" for p in state["prompts"].values())
+            waiting = len(fold.waiting(state))
             self._hint(event, f"Queued ({waiting + 1}.). Edit your message to change it.")
 
     def _hint(self, event: TextIn, words: str) -> None:

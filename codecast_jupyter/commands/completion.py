@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from codecast_agent.protocol.events import WAITING_PROMPT_STATES
+
 from .table import TABLE, Argument, Command, split
 
 if TYPE_CHECKING:
@@ -253,7 +255,7 @@ def _choices(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidat
 
 def _prompts(given: dict[str, str], current: str, fetch: Fetch) -> list[Candidate]:
     found = _list(fetch, f"sessions/{quote(given.get('session', ''), safe='')}/prompts")
-    waiting = [p for p in found if p.get("state") in ("stored", "delivered", "queued")]
+    waiting = [p for p in found if p.get("state") in WAITING_PROMPT_STATES]
     return [Candidate(str(n), str(p.get("text", ""))[:60]) for n, p in enumerate(waiting, 1)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from codecast_agent.protocol.budget import words as over_words
 from codecast_agent.protocol.errors import CodecastError
-from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
+from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES, WAITING_PROMPT_STATES
 from codecast_agent.protocol.events import text as text_block
 
 from .context import Context, waiting
@@ -21,7 +21,6 @@ from .words import name, one_line
 
 Json = Mapping[str, Any]
 FAMILY = "Prompts"
-WAITING = ("stored", "delivered", "queued")
 PLACES = ("up", "down", "first", "last")
 
 
@@ -133,7 +132,7 @@ async def _held(context: Context, session: str, prompt: str) -> bool:
     if not (known.get("state") or {}).get("over_budget"):
         return False
     sent = {found["id"]: found["state"] for found in await context.client.prompts(session)}
-    return sent.get(prompt) in WAITING
+    return sent.get(prompt) in WAITING_PROMPT_STATES
 
 
 def _paused(over: Json) -> Json:
@@ -169,7 +168,7 @@ async def interrupt(context: Context, values: Values) -> Result:
 async def queue(context: Context, values: Values) -> Result:
     session = await find(context, values["session"])
     prompts = await context.client.prompts(session["id"])
-    waiting = [p for p in prompts if p.get("state") in WAITING]
+    waiting = [p for p in prompts if p.get("state") in WAITING_PROMPT_STATES]
     if values["action"] is None:
         return Prompts(name(session), waiting)
     if not values["prompt"]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_agent.protocol.events import WAITING_PROMPT_STATES
 
 from .budgets import BUDGET, given
 from .context import Context, connected, on_machine, waiting
@@ -147,7 +148,7 @@ async def show(context: Context, values: Values) -> Result:
     return Session(
         session,
         events,
-        [p for p in prompts if p.get("state") in ("stored", "delivered", "queued")],
+        [p for p in prompts if p.get("state") in WAITING_PROMPT_STATES],
         [r for r in requests if r.get("outcome", "open") == "open"],
     )
 
@@ -273,6 +274,8 @@ async def _taken(context: Context, before: Json, what: str, value: str) -> str:
     start will show) or nothing. Raises what refuses it, which old supervisors tell as a notice."""
     import asyncio  # not for completion, which imports the table
 
+    from codecast_jupyter.waiting import within
+
     said, lives = "", (before.get("state") or {}).get("process") in ("starting", "ready")
 
     async def hear() -> str:
@@ -297,7 +300,7 @@ async def _taken(context: Context, before: Json, what: str, value: str) -> str:
         return ""
 
     try:
-        return await asyncio.wait_for(hear(), ANSWER_WITHIN)
+        return await within(hear(), ANSWER_WITHIN)
     except asyncio.TimeoutError:
         return said
 

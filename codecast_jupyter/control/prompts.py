@@ -22,8 +22,6 @@ from .store import storable
 
 MAX_CONTENT = 32 << 20  # bytes of a prompt's content as JSON
 
-WAITING = ("stored", "delivered", "queued")
-
 Content = list[dict[str, Any]]
 
 
@@ -124,7 +122,7 @@ def add(
 def waiting(db: sqlite3.Connection, session: int, prompt: str) -> sqlite3.Row:
     """A prompt that has not begun. Raises CodecastError `not_found`, `conflict`."""
     row = find(db, session, prompt)
-    if row["state"] not in WAITING:
+    if row["state"] not in events.WAITING_PROMPT_STATES:
         raise CodecastError(
             "conflict",
             f"The prompt no longer waits: it is {row['state']}.",

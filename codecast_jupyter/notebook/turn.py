@@ -17,7 +17,7 @@ from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.errors import CodecastError
-from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES
+from codecast_agent.protocol.events import TERMINAL_PROMPT_STATES, WAITING_PROMPT_STATES
 from codecast_jupyter.commands import choices
 from codecast_jupyter.commands.context import Context
 from codecast_jupyter.commands.prompts import until_done
@@ -166,7 +166,7 @@ class Turn(Ongoing):
     async def _interrupt(self) -> None:
         """Take it back while it waits, end its turn when it runs."""
         client = connection.client().aio
-        if self.state in ("stored", "delivered", "queued"):
+        if self.state in WAITING_PROMPT_STATES:
             try:
                 await client.cancel_prompt(self.session.id, self.prompt)
                 return

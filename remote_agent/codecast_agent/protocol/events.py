@@ -330,6 +330,7 @@ EVENTS: Dict[str, Spec] = {
 
 MODES = ("auto", "code", "plan", "ask")  # our classes of a CLI's own modes
 
+WAITING_PROMPT_STATES = ("stored", "delivered", "queued")  # two at the hub, one on the machine
 TERMINAL_PROMPT_STATES = frozenset({"done", "failed", "cancelled", "unknown"})
 
 
