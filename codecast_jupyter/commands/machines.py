@@ -33,8 +33,10 @@ async def _figures(context: Context, machine: str) -> Json:
     """Its hardware's; a slow or lost one keeps no list from being shown."""
     import asyncio
 
+    from codecast_jupyter.waiting import within
+
     try:
-        return await asyncio.wait_for(context.client.machine_info(machine), INFO_LIMIT)
+        return await within(context.client.machine_info(machine), INFO_LIMIT)
     except (CodecastError, asyncio.TimeoutError):
         return {}
 
