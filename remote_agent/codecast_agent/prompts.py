@@ -21,14 +21,19 @@ def person(params: Dict[str, Any]) -> Dict[str, str]:
     return {key: str(params[key]) for key in ("by", "where") if params.get(key)}
 
 
+def _id(what: str, params: Dict[str, Any]) -> str:
+    id = params.get(what)
+    if not isinstance(id, str) or not 0 < len(id) <= 200:
+        raise CodecastError("bad_request", "A %s needs an id chosen by its sender." % what)
+    return id
+
+
 def read(params: Dict[str, Any]) -> Tuple[Prompt, Event]:
     """The prompt in `params` and the event that queues it.
 
     Raises CodecastError("bad_request") or CodecastError("too_large").
     """
-    id, content = params.get("prompt"), params.get("content")
-    if not isinstance(id, str) or not 0 < len(id) <= 200:
-        raise CodecastError("bad_request", "A prompt needs an id chosen by its sender.")
+    id, content = _id("prompt", params), params.get("content")
     if not isinstance(content, list) or not content:
         raise CodecastError("bad_request", "The prompt is empty.", "Say something.")
     event = {
@@ -72,9 +77,7 @@ def moved(ledger: Ledger, params: Dict[str, Any]) -> Optional[Event]:
 
     Raises `bad_request`, `not_found` or `conflict`: one of the two waits no longer.
     """
-    move, before = params.get("move"), params.get("before")
-    if not isinstance(move, str) or not 0 < len(move) <= 200:
-        raise CodecastError("bad_request", "A move needs an id chosen by its sender.")
+    move, before = _id("move", params), params.get("before")
     if move in ledger.moves:
         return None
     id = check_waiting(ledger, params)
