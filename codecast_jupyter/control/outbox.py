@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.errors import CodecastError
+from codecast_jupyter.recent import Recent
 
 from . import prompts, rows
 from .actor import Actor
@@ -39,7 +40,7 @@ class Outbox:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._moves: dict[str, None] = {}
+        self._moves: Recent[str, None] = Recent(MOVES)
 
     def kick(self, session: str) -> None:
         """There may be something to deliver."""
@@ -166,8 +167,6 @@ class Outbox:
 
         if await self._here(found, here, touched):
             self._moves[move] = None
-            while len(self._moves) > MOVES:
-                self._moves.pop(next(iter(self._moves)))
             return
         params = {"prompt": prompt, "before": before, "move": move, **actor.fields()}
         seq = int((await self._there(found, "move_prompt", params)).get("seq", 0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..recent import Recent
+from codecast_jupyter.recent import Recent
+
 from .contract import Place
 from .discord_gateway import Gateway
 from .discord_http import Rest

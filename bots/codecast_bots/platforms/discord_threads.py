@@ -12,7 +12,8 @@ import logging
 import time
 from typing import Any
 
-from ..recent import Recent
+from codecast_jupyter.recent import Recent
+
 from ..tasks import Spawn
 from .contract import Gone, Place, PlatformError, RateLimited
 from .discord_http import HAS_THREAD, Rest

@@ -12,7 +12,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from ..recent import Recent
+from codecast_jupyter.recent import Recent
+
 from .contract import Outgoing, Place, Unavailable
 from .lark_card import BODY, card, dumped, words_of
 from .lark_http import OUT_OF_ORDER, STREAM_CLOSED, Http

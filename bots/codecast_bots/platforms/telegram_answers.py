@@ -13,7 +13,8 @@ import httpx
 from telegram import Bot
 from telegram import error as errors
 
-from ..recent import Recent
+from codecast_jupyter.recent import Recent
+
 from .contract import (
     BadCredentials,
     Forbidden,
