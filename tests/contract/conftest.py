@@ -163,12 +163,16 @@ class Contract(World):
         self.env = env
 
     def told(self, marker: str) -> str:
-        """The whole of the last request to the model that has `marker` in it."""
+        """The whole of the last request of an agent to the model that has `marker` in it.
+
+        An agent is given tools; what a CLI asks beside it (OpenCode a title for a new session,
+        at any time of its first turn) has none.
+        """
 
         def look() -> str | None:
             for path in sorted(self.asked.glob("*.json"), reverse=True):
                 text = path.read_text()
-                if marker in text:
+                if marker in text and json.loads(text)["body"].get("tools"):
                     return text
             return None
 
