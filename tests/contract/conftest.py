@@ -172,7 +172,7 @@ class Contract(World):
         def look() -> str | None:
             for path in sorted(self.asked.glob("*.json"), reverse=True):
                 text = path.read_text()
-                if marker in text and json.loads(text)["body"].get("tools"):
+                if marker in text and json.loads(text)["tools"]:
                     return text
             return None
 
