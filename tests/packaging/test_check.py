@@ -19,7 +19,7 @@ TOOLS = Path(__file__).parents[1] / "tools"
 def tool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.syspath_prepend(str(TOOLS))
     check = importlib.import_module("check")
-    monkeypatch.setattr(check, "REPORT", tmp_path / "report.xml")
+    monkeypatch.setattr(check, "REPORTS", tmp_path)
     monkeypatch.setattr(check, "KERNEL", check.Step("kernel", ["true"]))
     monkeypatch.setattr(check, "VITEST", check.Step("vitest", ["true"]))
     monkeypatch.setattr(check, "PYTEST", ["true"])
@@ -42,19 +42,53 @@ def test_a_step_that_fails_beside_the_tests_fails_the_whole_and_is_told_at_the_e
     assert "What failed\n  bad\n    the cause\n    more\n" in table
 
 
+FAILING = """
+import pathlib, sys
+report = pathlib.Path(sys.argv[1].split("=")[1])
+if not set(sys.argv) & set(WHERE):
+    sys.exit()
+report.write_text('<testsuite><testcase classname="tests.one" name="two">'
+                  "<failure>it broke</failure></testcase></testsuite>")
+print("1 failed")
+sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("where", ["--durations=25", "tests/contract"])
 def test_nothing_fails_when_all_is_well_and_a_failed_test_is_enough(
-    tool: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tool: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    where: str,
 ) -> None:
     monkeypatch.setattr(tool, "LINT", [tool.Step("good", ["true"])])
     assert tool.main("test", []) == 0
-    words = (
-        "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text('<testsuite><testcase"
-        ' classname="tests.one" name="two"><failure>it broke</failure></testcase>'
-        "</testsuite>'); sys.exit(1)"
-    )
-    monkeypatch.setattr(tool, "PYTEST", [sys.executable, "-c", words, str(tool.REPORT)])
+    words = FAILING.replace("WHERE", repr([where]))
+    monkeypatch.setattr(tool, "PYTEST", [sys.executable, "-c", words])
     assert tool.main("test", []) == 1
-    assert "failure: tests.one::two\n    it broke\n" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert out.count("failure: tests.one::two\n    it broke\n") == 1
+    assert out.count("FAILED (1)") == 1
+
+
+def test_what_runs_apart_runs_once_and_chosen_tests_alone(
+    tool: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tool, "LINT", [])
+    monkeypatch.setattr(tool, "PYTEST", ["echo", "pytest"])
+    runs = []
+    for chosen in ([], ["tests/contract", "-x"]):
+        assert tool.main("test", chosen) == 0
+        lines = capfd.readouterr().out.splitlines()
+        runs.append([line.split()[2:] for line in lines if line.startswith("pytest --")])
+    assert (Path(__file__).parents[2] / tool.APART / "conftest.py").exists()
+    assert runs == [
+        [
+            ["--durations=25", f"--ignore={tool.APART}"],
+            ["-p", "no:cacheprovider", tool.APART],
+        ],
+        [["--durations=25", "tests/contract", "-x"]],
+    ]
 
 
 def test_nothing_runs_on_when_the_tests_are_broken_off(

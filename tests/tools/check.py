@@ -2,8 +2,9 @@
 
 All steps run even after one has failed, so that one run tells everything; what failed is told
 once more at the very end, where it is read. Most tests wait (for a machine, a page, a CLI), so
-what only computes runs beside them, with less right to the processor than they have; it is
-told in order when the tests have ended, as their own words go to the terminal at once.
+what only computes runs beside them, with less right to the processor than they have, and then
+those tests that wait most and share nothing with the others; all of it is told in order when the
+tests have ended, as their own words go to the terminal at once.
 """
 
 from __future__ import annotations
@@ -23,13 +24,24 @@ class Step(NamedTuple):
     name: str
     command: list[str]
     folder: Path = ROOT
+    report: Path | None = None  # the JUnit file it writes
 
 
 class Result(NamedTuple):
-    name: str
+    step: Step
     code: int
     seconds: float
     words: str = ""  # what it said, where that did not go to the terminal
+
+    @property
+    def told(self) -> list[str]:
+        """What is said of it at the end, where it failed."""
+        if not self.code:
+            return []
+        if self.step.report:
+            unsaid = f"  no test: {self.step.name} itself, see its last words above"
+            return failures(self.step.report) or [unsaid]
+        return [f"  {self.step.name}", *last_lines(self.words)]
 
 
 LINT = [
@@ -45,43 +57,51 @@ QUIETLY = ["--maxWorkers=1", "--reporter=dot", "--silent=passed-only"]
 VITEST = Step("vitest", ["node_modules/.bin/vitest", "run", *QUIETLY], LABEXTENSION)
 # what its test would make itself, and wait for
 KERNEL = Step("other kernel", [str(PYTHON), "-m", "tests.tools.other_kernel"])
-REPORT = ROOT / ".pytest_cache" / "report.xml"
-PYTEST = [str(PYTHON), "-m", "pytest", "--durations=25", f"--junitxml={REPORT}"]
+REPORTS = ROOT / ".pytest_cache"
+PYTEST = [str(PYTHON), "-m", "pytest"]
+APART = "tests/contract"  # real CLIs, a world of their own
 LAST_LINES = 30
 
 
+def pytest(name: str, *arguments: str) -> Step:
+    report = REPORTS / f"{name.replace('/', '-')}.xml"
+    return Step(name, [*PYTEST, f"--junitxml={report}", *arguments], report=report)
+
+
 def main(what: str, extra: list[str]) -> int:
-    results, told = ([run(step) for step in LINT], []) if what == "lint" else everything(extra)
+    results = [run(step) for step in LINT] if what == "lint" else everything(extra)
     print("\nWhere the time went")
     for result in results:
         ending = f"FAILED ({result.code})" if result.code else "ok"
-        print(f"  {result.name:16} {result.seconds:7.1f} s  {ending}")
+        print(f"  {result.step.name:16} {result.seconds:7.1f} s  {ending}")
+    told = [line for result in results if what != "lint" for line in result.told]
     if told:
         print("\nWhat failed", *told, sep="\n")
     return 1 if any(result.code for result in results) else 0
 
 
-def everything(extra: list[str]) -> tuple[list[Result], list[str]]:
-    """pytest and all that runs beside it: the results, and what is told of those that failed."""
-    REPORT.unlink(missing_ok=True)
-    beside = Beside([KERNEL, *LINT, VITEST])
+def everything(extra: list[str]) -> list[Result]:
+    """pytest (`extra` are its arguments: then it alone chooses tests) and what runs beside it."""
+    first, beside_it = ["--durations=25", *extra], [KERNEL, *LINT, VITEST]
+    if not extra:
+        first.append(f"--ignore={APART}")
+        beside_it.append(pytest(APART, "-p", "no:cacheprovider", APART))
+    for step in (tests := pytest("pytest", *first)), *beside_it:
+        if step.report:
+            step.report.unlink(missing_ok=True)
+    beside = Beside(beside_it)
     beside.start()
     try:
-        tests = run(Step("pytest", [*PYTEST, *extra]))
+        result = run(tests)
         if beside.is_alive():
             print("\nThe tests have ended, what runs beside them not yet", flush=True)
         beside.join()
     finally:
         beside.end()
     print("\nBeside the tests")
-    told: list[str] = []
-    for result in beside.results:
-        print(f"==> {result.name}\n{result.words}", end="", flush=True)
-        if result.code:
-            told += [f"  {result.name}", *last_lines(result.words)]
-    if tests.code:
-        told += failures(REPORT) or ["  no test: pytest itself, see its last words above"]
-    return [*beside.results, tests], told
+    for one in beside.results:
+        print(f"==> {one.step.name}\n{one.words}", end="", flush=True)
+    return [*beside.results, result]
 
 
 def run(step: Step) -> Result:
@@ -89,7 +109,7 @@ def run(step: Step) -> Result:
     print(f"==> {step.name}", flush=True)
     begin = time.monotonic()
     done = subprocess.run(step.command, cwd=step.folder, env=environment(), check=False)
-    return Result(step.name, done.returncode, time.monotonic() - begin)
+    return Result(step, done.returncode, time.monotonic() - begin)
 
 
 class Beside(threading.Thread):
@@ -110,7 +130,7 @@ class Beside(threading.Thread):
                 if self._over:
                     return
                 self._process = subprocess.Popen(
-                    ["nice", "-n", "10", *step.command],
+                    step.command if step.report else ["nice", "-n", "10", *step.command],
                     cwd=step.folder,
                     env={**environment(), "NO_COLOR": "1"},
                     stdin=subprocess.DEVNULL,
@@ -121,7 +141,7 @@ class Beside(threading.Thread):
                 )
             words, _ = self._process.communicate()
             code = self._process.returncode
-            self.results.append(Result(step.name, code, time.monotonic() - begin, words))
+            self.results.append(Result(step, code, time.monotonic() - begin, words))
 
     def end(self) -> None:
         """Ctrl-C at the tests: nothing runs on without them."""
