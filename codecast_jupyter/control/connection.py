@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from codecast_agent.protocol.errors import CodecastError
 from codecast_jupyter.waiting import within
 
+from .attempts import discard, first_of, owned
 from .host_keys import HostKeyRefused, OfferedKey, accept
 from .link import Link
 from .secrets import Secrets
@@ -27,7 +28,6 @@ FIRST_DELAY = 0.2  # seconds between attempts; doubles
 LAST_DELAY = 10.0
 AUTH_DELAY = 30.0  # a machine that boots refuses logins for a while; one that bans must not be hit
 SPARE_DELAY = 1.0  # from one attempt beside a silent link to the next, at least
-TAKEN_DOWN_WITHIN = 10.0  # an attempt that was cancelled, with its processes and sockets
 
 # Errors that pass by themselves. Where sessions are, or a link was up once, a few more may: the
 # prompts that wait there have nobody who would press the button.
@@ -201,7 +201,7 @@ class Connection:
                 quiet = spare is not None
                 opening, spare = spare or self._opening(again=was_up), None
                 try:
-                    link = await _owned(opening)
+                    link = await owned(opening)
                 except CodecastError as error:
                     if quiet:
                         continue  # it asked nobody; the next one may
@@ -221,7 +221,7 @@ class Connection:
                     return
         finally:
             if spare is not None:
-                await _discard(spare)
+                await discard(spare)
             link_left, self.current = self.current, None
             if link_left is not None:
                 why = CodecastError("link_lost", f"{self.name} was disconnected.")
@@ -239,8 +239,15 @@ class Connection:
         return again
 
     def _opening(self, again: bool, quiet: bool = False) -> asyncio.Task[Link]:
+        """Where it was up before, an attempt that stands still is joined by others: quiet ones,
+        as a person is asked once."""
         ask = self.secrets.quiet if quiet else self.secrets.ask
-        return asyncio.get_running_loop().create_task(self._open(ask, again))
+
+        def begin(number: int) -> Coroutine[Any, Any, Link]:
+            return self._open(self.secrets.quiet if number else ask, again)
+
+        opening = first_of(begin) if again else begin(0)
+        return asyncio.get_running_loop().create_task(opening)
 
     async def _open(self, ask: Ask, again: bool) -> Link:
         try:
@@ -309,13 +316,13 @@ class Connection:
                 silent.clear()
                 self._set("online", None)
                 if spare is not None:
-                    await _discard(spare)
+                    await discard(spare)
                     spare = None
             why = link.closed.result()
             await link.close()
         except asyncio.CancelledError:
             if spare is not None:
-                await _discard(spare)
+                await discard(spare)
             raise
         self.current = None
         self._set("reconnecting", why)
@@ -378,29 +385,6 @@ def _silence(name: str, seconds: float) -> CodecastError:
         " first.",
         "Nothing on the machine was stopped.",
     )
-
-
-async def _owned(task: asyncio.Task[Link]) -> Link:
-    """Await a task that goes down with us."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await _discard(task)
-        raise
-
-
-async def _discard(task: asyncio.Task[Link]) -> None:
-    """Stop an attempt, and close the link if it had just succeeded.
-
-    Asked until it stops: `asyncio.wait_for` of Python 3.11 and older may swallow a cancellation.
-    Not before it had the time to take down what it had made, which another one would interrupt.
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=TAKEN_DOWN_WITHIN)
-    with contextlib.suppress(asyncio.CancelledError, CodecastError):
-        link = await task
-        await link.close()
 
 
 async def _either(*what: Awaitable[Any], timeout: float | None = None) -> int | None:

@@ -164,7 +164,7 @@ async def _login(
     login = _Login(resolved, context, patient, tunnel, tcp_timeout)
     try:
         await within(login.reach(), LOGIN_TIMEOUT)
-        return await patience.run(login.run())
+        return await patience.run(login.run)
     except asyncio.TimeoutError:
         raise unreachable(
             resolved,
