@@ -150,9 +150,11 @@ def put_before(db: sqlite3.Connection, session: int, prompt: str, before: str | 
 def arrange(db: sqlite3.Connection, session: int, order: list[str]) -> list[str]:
     """Let these prompts follow each other so, in the places that they have together; the ids of
     all whose place is another."""
-    known = db.execute("SELECT num, id FROM prompts WHERE session = ?", (session,))
-    wanted = set(order)
-    nums = {row["id"]: row["num"] for row in known if row["id"] in wanted}
+    known = db.execute(
+        "SELECT num, id FROM prompts WHERE session = ? AND id IN (SELECT value FROM json_each(?))",
+        (session, json.dumps(order)),
+    )
+    nums = {row["id"]: row["num"] for row in known}
     places = zip(sorted(nums.values()), (id for id in order if id in nums), strict=True)
     moved = [(num, id) for num, id in places if nums[id] != num]
     set_num = "UPDATE prompts SET num = ? WHERE session = ? AND id = ?"

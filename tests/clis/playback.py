@@ -8,6 +8,7 @@ answer, interrupt, switch); ids that the adapter chose otherwise are put in thei
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class _Watched:
         return noted
 
 
-class _Player:
+class _Player(ABC):
     def __init__(self, cli: str, mode: str) -> None:
         self.cli, self.mode = cli, mode
         self.host = RecordingHost()
@@ -107,14 +108,14 @@ class _Player:
             self.adapter.exited(CodecastError("cli_failed", "it ended"))
             self.adapter = None
 
-    def native(self, argv: list[str], rest: list[Json]) -> str | None:
-        raise NotImplementedError
+    @abstractmethod
+    def native(self, argv: list[str], rest: list[Json]) -> str | None: ...
 
     def forks(self, rest: list[Json]) -> bool:
         return any(line.get("msg", {}).get("method") == "session/fork" for line in rest)
 
-    def to(self, message: Json) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def to(self, message: Json) -> None: ...
 
     def hear(self, message: Json) -> None:
         self.adapter.line(json.dumps(message).encode())
