@@ -14,7 +14,7 @@ from pathlib import Path
 from .figures import Plot, Result, median, percentile
 from .settings import Settings
 from .site import opened
-from .ways.contract import Trial, Way
+from .ways.contract import Trial, Way, ready
 from .ways.forward import Forward
 from .ways.ours import Ours
 from .ways.raw import Raw
@@ -30,18 +30,13 @@ async def measure(settings: Settings, home: Path) -> Result:
     for rtt in settings.round_trips:
         async with opened(home / f"rtt{rtt:g}", rtt) as site:
             ways: list[Way] = [Raw(site), Ours(site), Forward(site), Forward(site, plain=True)]
-            try:
-                for way in ways:
-                    await way.open()
+            async with ready(ways):
                 for rate in settings.rates:
                     trials = await rounds(ways, rate, settings, rtt)
                     _tell(result, trials, rate, rtt)
                     if rate >= 100 and not rtt:
                         for name, each in trials.items():
                             _curve(curves, f"{name}, {rate:g}/s", each)
-            finally:
-                for way in ways:
-                    await way.close()
     _plots(result, curves)
     return result
 

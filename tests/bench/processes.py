@@ -40,6 +40,15 @@ def tree(pid: int) -> list[psutil.Process]:
         return []
 
 
+def living(pids: Iterable[int]) -> list[psutil.Process]:
+    """Those that are still there."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
+
+
 def words(process: psutil.Process) -> str:
     """Its command line; empty when it is gone."""
     try:

@@ -75,7 +75,7 @@ class Site:
         kinds = {"sshd": "sshd", "codecast-relay": "relay", "codecast-sup": "supervisor"}
         below = {process.pid for process in self.sshd.processes()}
         below |= set(self.supervisors())
-        for process in map(processes.psutil.Process, below):
+        for process in processes.living(below):
             kind = kinds.get(processes.name(process), "rest")
             if kind != "rest" or str(SOURCE) not in processes.words(process):
                 found[kind].append(process.pid)

@@ -24,7 +24,7 @@ from .patience import until
 from .server import Server, serving
 from .settings import Settings
 from .site import HOST, Site, opened
-from .ways.contract import Trial, Way, check
+from .ways.contract import Trial, Way, check, ready
 from .ways.raw import Raw
 
 MARK_P50 = 4.0
@@ -141,10 +141,7 @@ async def _surfaces(site: Site) -> AsyncIterator[list[Way]]:
         session = await server.client.start(HOST, str(site.home), cli="source", mode="ask")
         ways: list[Way] = [Raw(site)]
         ways += [kind(site, server, session["id"]) for kind in (ToSocket, ToKernel)]
-        async with contextlib.AsyncExitStack() as stack:
-            for way in ways:
-                await way.open()
-                stack.push_async_callback(way.close)
+        async with ready(ways):
             yield ways
         await server.client.remove(session["id"])
 

@@ -17,7 +17,7 @@ from .figures import Plot, Result, median
 from .latency import Trials
 from .settings import Settings
 from .site import HOST, Site, opened
-from .ways.contract import Way
+from .ways.contract import Way, ready
 from .ways.forward import Forward
 from .ways.ours import Ours
 from .ways.raw import Raw
@@ -32,16 +32,11 @@ async def measure(settings: Settings, home: Path) -> Result:
         async with opened(home / f"rtt{rtt:g}", rtt) as site:
             ways: list[Way] = [Raw(site), Ours(site), Forward(site)]
             trials: Trials = {way.name: [] for way in ways}
-            try:
-                for way in ways:
-                    await way.open()
+            async with ready(ways):
                 for _ in range(max(settings.rounds // 2, 1)):
                     random.shuffle(ways)
                     for way in ways:
                         trials[way.name].append(await way.carry(0, settings.burst))
-            finally:
-                for way in ways:
-                    await way.close()
         rates = {name: median([each.rate for each in of]) for name, of in trials.items()}
         ours = rates.pop("ours")
         what = f"from the CLI into the hub's store, round trip {rtt:g} ms"

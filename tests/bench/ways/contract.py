@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 
@@ -27,7 +29,7 @@ class Way(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Connect; what can be done before the first event."""
+        """Connect; what can be done before the first event. What fails leaves nothing behind."""
 
     @abstractmethod
     async def carry(self, rate: float, count: int) -> Trial:
@@ -36,6 +38,16 @@ class Way(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Leave nothing behind."""
+
+
+@contextlib.asynccontextmanager
+async def ready(ways: Iterable[Way]) -> AsyncIterator[None]:
+    """All of them open; those that were are closed."""
+    async with contextlib.AsyncExitStack() as stack:
+        for way in ways:
+            await way.open()
+            stack.push_async_callback(way.close)
+        yield
 
 
 def check(numbers: list[int], count: int) -> None:

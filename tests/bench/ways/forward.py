@@ -10,6 +10,7 @@ on. Otherwise a command was run on it first, which switches that off for the con
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -40,11 +41,17 @@ class Forward(Way):
 
     async def open(self) -> None:
         self._home.mkdir()
+        async with contextlib.AsyncExitStack() as made:
+            await self._open(made)
+            self._made = made.pop_all()
+
+    async def _open(self, made: contextlib.AsyncExitStack) -> None:
         self._process = await asyncio.create_subprocess_exec(
             *self._site.wrap([sys.executable, str(DAEMON), str(self._home)]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        made.push_async_callback(self._process.communicate, b"")
         assert self._process.stdout is not None
         port = json.loads(await self._process.stdout.readline())["port"]
         before = set(self._site.remote()["sshd"])
@@ -59,13 +66,17 @@ class Forward(Way):
             agent_path=None,
             encryption_algs=["aes128-gcm@openssh.com"],
         )
+        made.push_async_callback(self._ssh.wait_closed)
+        made.callback(self._ssh.close)
         if not self._plain:
             await self._ssh.run("true")
         self._sshd = [pid for pid in self._site.remote()["sshd"] if pid not in before]
         listener = await self._ssh.forward_local_port("127.0.0.1", 0, "127.0.0.1", port)
         self._url = f"http://127.0.0.1:{listener.get_port()}"
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        self._http = await made.enter_async_context(session)
         self._db = sqlite3.connect(self._home / "store.db", isolation_level=None)
+        made.callback(self._db.close)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA wal_autocheckpoint = 8192")
@@ -126,8 +137,4 @@ class Forward(Way):
         }
 
     async def close(self) -> None:
-        await self._http.close()
-        self._ssh.close()
-        await self._ssh.wait_closed()
-        self._db.close()
-        await self._process.communicate(b"")
+        await self._made.aclose()
