@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from codecast_agent.protocol.errors import CodecastError
-from codecast_jupyter.recent import Recent
 
 from . import prompts, rows
 from .actor import Actor
@@ -31,7 +30,6 @@ log = logging.getLogger(__name__)
 
 DELIVERY_LIMIT = 180.0  # seconds: a dead supervisor is started again by a prompt
 PATIENCE = 20.0  # seconds a change of a prompt waits for the machine
-MOVES = 1000  # lately made here
 
 
 class Outbox:
@@ -40,7 +38,6 @@ class Outbox:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._moves: Recent[str, None] = Recent(MOVES)
 
     def kick(self, session: str) -> None:
         """There may be something to deliver."""
@@ -152,21 +149,20 @@ class Outbox:
         Raises CodecastError `not_found`, `conflict` (one of them no longer waits), `not_supported`
         (an old supervisor), or what keeps away the machine that may have them already.
         """
-        if move in self._moves:
-            return
         touched: list[str] = []
 
         def here(db: sqlite3.Connection) -> bool:
+            if prompts.is_moved(db, found.num, move):
+                return True
             both = [prompts.waiting(db, found.num, prompt)]
             if before is not None:
                 both.append(prompts.waiting(db, found.num, before))
             if not all(map(prompts.is_ours, both)):
                 return False
-            touched.extend(prompts.put_before(db, found.num, prompt, before))
+            touched.extend(prompts.put_before(db, found.num, prompt, before, move))
             return True
 
         if await self._here(found, here, touched):
-            self._moves[move] = None
             return
         params = {"prompt": prompt, "before": before, "move": move, **actor.fields()}
         seq = int((await self._there(found, "move_prompt", params)).get("seq", 0))

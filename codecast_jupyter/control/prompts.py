@@ -136,8 +136,17 @@ def is_ours(row: sqlite3.Row) -> bool:
     return row["state"] == "stored" and not row["tried"]
 
 
-def put_before(db: sqlite3.Connection, session: int, prompt: str, before: str | None) -> list[str]:
+def is_moved(db: sqlite3.Connection, session: int, move: str) -> bool:
+    """Whether this move was made here."""
+    asked = "SELECT 1 FROM moves WHERE session = ? AND id = ?"
+    return db.execute(asked, (session, move)).fetchone() is not None
+
+
+def put_before(
+    db: sqlite3.Connection, session: int, prompt: str, before: str | None, move: str
+) -> list[str]:
     """Another order of those that are ours; the ids of all whose place is another."""
+    db.execute("INSERT INTO moves VALUES (?, ?)", (session, move))
     rows = db.execute(
         "SELECT id FROM prompts WHERE session = ? AND state = 'stored' AND tried = 0 ORDER BY num",
         (session,),

@@ -143,7 +143,7 @@ def change(db: sqlite3.Connection, num: int, **columns: Any) -> bool:
 
 def delete(db: sqlite3.Connection, num: int) -> None:
     """Remove a session of which the machine knows nothing."""
-    for table in ("events", "prompts", "requests", "messages", "turns"):
+    for table in ("events", "prompts", "moves", "requests", "messages", "turns"):
         db.execute(f"DELETE FROM {table} WHERE session = ?", (num,))
     row = db.execute("DELETE FROM sessions WHERE num = ? RETURNING id", (num,)).fetchone()
     if row is not None:

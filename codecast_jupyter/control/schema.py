@@ -179,7 +179,15 @@ def _turns(db: Database) -> None:
             usage.follow(db.conn, num, seq, micros / 1e6, type, data, state)
 
 
+def _moves(db: Database) -> None:
+    """Moves of prompts that were made here; those a machine made it knows itself."""
+    table: Any = db["moves"]
+    table.create({"session": int, "id": str}, pk=("session", "id"), if_not_exists=True)
+
+
 STEPS: list[Step] = [_first, _turns]
+# what an older hub does without: made whenever it lacks, so that the file keeps its number
+EXTRAS: list[Step] = [_moves]
 
 
 def prepare(path: Path) -> None:
@@ -221,3 +229,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         step(db)
         connection.execute(f"PRAGMA user_version = {number}")
         connection.commit()
+    for extra in EXTRAS:
+        extra(db)
+    connection.commit()

@@ -168,6 +168,31 @@ async def test_prompts_nobody_has_yet_are_moved_here_and_sent_in_that_order(hub,
     assert list(machine.journals[session].prompts) == list("bcdae")
 
 
+async def test_a_move_is_made_once_whichever_hub_hears_of_it_and_whoever_has_the_prompts(
+    make_hub, machine
+):
+    hub = await make_hub()
+    session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
+    await machine.away()
+    for id in "abc":
+        await hub.sessions.prompt(session, "wait", id=id, actor=ANN)
+    await hub.sessions.move_prompt(session, "c", "a", id="first", actor=ANN)  # c a b
+    await hub.sessions.move_prompt(session, "b", "a", id="second", actor=BEN)  # c b a
+    await hub.close()
+    machine.observers.clear()
+    hub = await make_hub()
+    first = partial(hub.sessions.move_prompt, session, "c", "a", id="first", actor=ANN)
+    second = partial(hub.sessions.move_prompt, session, "b", "a", id="second", actor=BEN)
+    await hub.sessions.move_prompt(session, "a", "c", actor=ANN)  # a c b
+    await asyncio.gather(first(), second())
+    assert [p["id"] for p in await hub.sessions.prompts(session)] == list("acb")
+    await machine.back()
+    await until(lambda: len(machine.journals[session].prompts) == 3)
+    assert list(machine.journals[session].prompts) == list("acb")
+    await first()
+    assert "session/move_prompt" not in [name for name, _ in machine.calls]
+
+
 async def test_queued_prompts_are_moved_on_the_machine_once_whoever_asks(hub, machine):
     session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
     for id in "abcd":

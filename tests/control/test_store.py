@@ -244,6 +244,17 @@ async def test_what_is_no_database_is_said_with_a_way_out(tmp_path):
     assert path.read_bytes().startswith(b"this is no database")
 
 
+async def test_a_file_of_an_older_hub_gets_what_it_lacks_and_keeps_its_number(tmp_path):
+    path = tmp_path / "older.db"
+    await asyncio.to_thread(schema.prepare, path)
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE moves")
+    await asyncio.to_thread(schema.prepare, path)
+    assert db.execute("SELECT count(*) FROM moves").fetchone() == (0,)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(schema.STEPS),)
+    db.close()
+
+
 async def test_a_migration_that_was_interrupted_is_repeated(tmp_path):
     path = tmp_path / "half.db"
     await asyncio.to_thread(schema.prepare, path)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codecast_jupyter.recent import Recent
-
+from ..recent import Recent
 from .contract import Place
 from .discord_gateway import Gateway
 from .discord_http import Rest

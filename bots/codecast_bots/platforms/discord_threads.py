@@ -12,8 +12,7 @@ import logging
 import time
 from typing import Any
 
-from codecast_jupyter.recent import Recent
-
+from ..recent import Recent
 from ..tasks import Spawn
 from .contract import Gone, Place, PlatformError, RateLimited
 from .discord_http import HAS_THREAD, Rest

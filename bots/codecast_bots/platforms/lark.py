@@ -16,8 +16,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codecast_jupyter.recent import Recent
-
+from ..recent import Recent
 from ..settings import PlatformSettings
 from ..tasks import Tasks
 from .contract import (

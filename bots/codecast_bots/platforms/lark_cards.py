@@ -12,8 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from codecast_jupyter.recent import Recent
-
+from ..recent import Recent
 from .contract import Outgoing, Place, Unavailable
 from .lark_card import BODY, card, dumped, words_of
 from .lark_http import OUT_OF_ORDER, STREAM_CLOSED, Http

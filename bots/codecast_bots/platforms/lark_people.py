@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from codecast_jupyter.recent import Recent
 from codecast_jupyter.waiting import within
 
+from ..recent import Recent
 from .contract import MissingPermission, Person, PlatformError
 from .lark_http import Http
 

@@ -13,8 +13,7 @@ import httpx
 from telegram import Bot
 from telegram import error as errors
 
-from codecast_jupyter.recent import Recent
-
+from ..recent import Recent
 from .contract import (
     BadCredentials,
     Forbidden,
