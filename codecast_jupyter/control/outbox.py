@@ -110,13 +110,16 @@ class Outbox:
     async def change(
         self, found: Found, prompt: str, actor: Actor, content: Content | None
     ) -> None:
-        """New content for a waiting prompt, or None: take it back.
+        """New content for a waiting prompt, or None: take it back. What was changed so already
+        is no conflict: somebody may ask again who heard no answer.
 
         Raises CodecastError `not_found`, `conflict` (it no longer waits), or what keeps away
         the machine that may have it already.
         """
 
         def here(db: sqlite3.Connection) -> bool:
+            if stands(db):
+                return True
             row = prompts.waiting(db, found.num, prompt)
             if not prompts.is_ours(row):
                 return False
@@ -126,6 +129,9 @@ class Outbox:
                 prompts.edit(db, found.num, prompt, content)
             return True
 
+        def stands(db: sqlite3.Connection) -> bool:
+            return prompts.ended_so(prompts.find(db, found.num, prompt), content)
+
         if await self._here(found, here, [prompt]):
             return
         verb = "cancel_prompt" if content is None else "edit_prompt"
@@ -133,7 +139,16 @@ class Outbox:
         if content is not None:
             params["content"] = content
         seen = await self._hub.store.read(lambda db: prompts.find(db, found.num, prompt))
-        await self._there(found, verb, params, content)
+        try:
+            await self._there(found, verb, params, content)
+        except CodecastError as error:
+            if error.code != "conflict":
+                raise
+            # asked again after the answer got lost: what it was then begun with may be ours
+            await self._settled(found, lambda db: not prompts.is_waiting(db, found.num, prompt))
+            if not await self._hub.store.read(stands):
+                raise
+            return
 
         def settled(db: sqlite3.Connection) -> bool:
             row = prompts.find(db, found.num, prompt)

@@ -131,6 +131,18 @@ def waiting(db: sqlite3.Connection, session: int, prompt: str) -> sqlite3.Row:
     return row
 
 
+def is_waiting(db: sqlite3.Connection, session: int, prompt: str) -> bool:
+    return find(db, session, prompt)["state"] in events.WAITING_PROMPT_STATES
+
+
+def ended_so(row: sqlite3.Row, content: Content | None) -> bool:
+    """Whether it waited no longer with this content (None: because it was taken back)."""
+    if content is None:
+        return bool(row["state"] == "cancelled")
+    waits = row["state"] in events.WAITING_PROMPT_STATES
+    return not waits and bool(json.loads(row["content"]) == content)
+
+
 def is_ours(row: sqlite3.Row) -> bool:
     """Nobody else can have it: it was never sent."""
     return row["state"] == "stored" and not row["tried"]

@@ -62,7 +62,9 @@ def check_waiting(ledger: Ledger, params: Dict[str, Any]) -> str:
     if id not in ledger.known:
         raise CodecastError("not_found", "No prompt %s was sent to this session." % id)
     entry = ledger.state["prompts"].get(id)
-    if entry is None or entry["state"] != "queued":
+    if entry is None:
+        raise CodecastError("conflict", "The prompt is no longer waiting: it has ended.")
+    if entry["state"] != "queued":
         raise CodecastError(
             "conflict",
             "The prompt is no longer waiting: the CLI has it already.",

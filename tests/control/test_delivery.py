@@ -149,6 +149,34 @@ async def waiting(hub, session):
     return "".join(listed)
 
 
+async def test_a_change_that_was_made_is_no_conflict_though_its_answer_was_lost(hub, machine):
+    session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
+    for id in ("edited", "taken back"):
+        await hub.sessions.prompt(session, "wait", id=id, actor=ANN)
+    await until(lambda: len(machine.journals[session].prompts) == 2)
+    edit_prompt = machine.do_edit_prompt
+
+    def edit_and_begin(**params):
+        answer = edit_prompt(**params)
+        machine.run(machine.journals[session], "edited", "hold")
+        return answer
+
+    machine.do_edit_prompt = edit_and_begin
+    machine.faults["session/edit_prompt"] = "lost"
+    machine.faults["session/cancel_prompt"] = "lost"
+    edit = partial(hub.sessions.edit_prompt, session, "edited", actor=ANN)
+    cancel = partial(hub.sessions.cancel_prompt, session, actor=ANN)
+    for _ in range(2):  # also by who heard nothing of it and asks once more
+        assert (await edit("hold"))["state"] == "running"
+        assert (await cancel("taken back"))["state"] == "cancelled"
+    asked = [name for name, _ in machine.calls if name.endswith(("edit_prompt", "cancel_prompt"))]
+    assert asked == ["session/edit_prompt"] * 2 + ["session/cancel_prompt"] * 2
+    for change in (edit("other words"), cancel("edited")):  # not made
+        with pytest.raises(CodecastError) as caught:
+            await change
+        assert caught.value.code == "conflict"
+
+
 async def test_prompts_nobody_has_yet_are_moved_here_and_sent_in_that_order(hub, machine):
     session = (await hub.sessions.start("gpu", "/w", actor=ANN))["id"]
     await machine.away()

@@ -7,6 +7,7 @@ import { countsOf, linesOf } from '../model/patch';
 import { Diff } from '../session/diff';
 import { Directory, Session, useCodecast } from '../ui/context';
 import { useSignal } from '../ui/hooks';
+import { IconButton } from '../ui/iconbutton';
 import { Problem } from '../ui/problem';
 import { bodyOf, ChangesModel } from './model';
 
@@ -33,15 +34,12 @@ export function ChangesView(props: { model: ChangesModel }): JSX.Element {
           <h2>{session?.name ?? model.session}</h2>
           {changes?.branch && <span className="jp-Codecast-tag">{changes.branch}</span>}
           <small role="status">{summary(model, trans)}</small>
-          <button
-            className="jp-Codecast-icon"
-            title={trans.__('Look again')}
-            aria-label={trans.__('Look again')}
+          <IconButton
+            icon={refreshIcon}
+            label={trans.__('Look again')}
             disabled={model.isLooking}
             onClick={() => void model.refresh()}
-          >
-            <refreshIcon.react tag="span" />
-          </button>
+          />
         </header>
         <Problem problem={problem} />
         {changes && !changes.files.length && (

@@ -5,6 +5,7 @@ import { CodecastError } from '../connection/api';
 import { IDirectory } from '../connection/types';
 import { IProblem } from '../model/events.gen';
 import { useCodecast } from '../ui/context';
+import { IconButton } from '../ui/iconbutton';
 import { Problem } from '../ui/problem';
 import { shortPath } from '../ui/words';
 import { recentDirectories } from './listing';
@@ -41,16 +42,13 @@ export function DirectoryField(props: {
           ))}
         </datalist>
       </label>
-      <button
-        type="button"
-        className="jp-Codecast-icon jp-Codecast-browse"
-        title={trans.__('Look on %1', machine)}
-        aria-label={trans.__('Look on %1', machine)}
+      <IconButton
+        icon={folderIcon}
+        label={trans.__('Look on %1', machine)}
+        className="jp-Codecast-browse"
         aria-expanded={isOpen}
         onClick={() => setOpen(!isOpen)}
-      >
-        <folderIcon.react tag="span" />
-      </button>
+      />
       {isOpen ? (
         <Browser machine={machine} path={value} choose={change} />
       ) : (

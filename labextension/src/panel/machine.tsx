@@ -5,6 +5,7 @@ import { CommandIDs } from '../commands';
 import { IMachine, ISession } from '../connection/types';
 import { useCodecast } from '../ui/context';
 import { useAction, useSignal } from '../ui/hooks';
+import { IconButton } from '../ui/iconbutton';
 import { Problem } from '../ui/problem';
 import { machineWord } from '../ui/words';
 import { Details } from './details';
@@ -69,14 +70,11 @@ export function Machine(props: {
             {machine.state === 'failed' ? trans.__('Try again') : trans.__('Connect')}
           </button>
         )}
-        <button
-          className="jp-Codecast-icon"
-          title={trans.__('New session on %1', machine.name)}
-          aria-label={trans.__('New session on %1', machine.name)}
+        <IconButton
+          icon={addIcon}
+          label={trans.__('New session on %1', machine.name)}
           onClick={start}
-        >
-          <addIcon.react tag="span" />
-        </button>
+        />
       </div>
       {!isOpen && !!info?.gpus?.length && <Gpus gpus={info.gpus} />}
       {ailment && !isOn && (

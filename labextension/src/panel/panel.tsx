@@ -8,6 +8,7 @@ import { IMachine, ISession } from '../connection/types';
 import { Context, IContext, useCodecast } from '../ui/context';
 import { useSignal } from '../ui/hooks';
 import { codecastIcon } from '../ui/icon';
+import { IconButton } from '../ui/iconbutton';
 import { lossWords, shortPath, statusWord } from '../ui/words';
 import { Figures } from './figures';
 import { byUrgency, grouped, Grouping, GROUPINGS, matches, needy, words } from './listing';
@@ -106,22 +107,18 @@ function Head(): JSX.Element {
   return (
     <header className="jp-Codecast-panelHead">
       <h2>{trans.__('Codecast')}</h2>
-      <button
-        className="jp-Codecast-icon jp-Codecast-find"
-        title={trans.__('Search everything that was said')}
-        aria-label={trans.__('Search everything that was said')}
+      <IconButton
+        icon={searchIcon}
+        label={trans.__('Search everything that was said')}
+        className="jp-Codecast-find"
         onClick={() => void commands.execute(CommandIDs.search)}
-      >
-        <searchIcon.react tag="span" />
-      </button>
-      <button
-        className="jp-Codecast-icon jp-Codecast-new"
-        title={trans.__('New session')}
-        aria-label={trans.__('New session')}
+      />
+      <IconButton
+        icon={addIcon}
+        label={trans.__('New session')}
+        className="jp-Codecast-new"
         onClick={() => void commands.execute(CommandIDs.newSession)}
-      >
-        <addIcon.react tag="span" />
-      </button>
+      />
     </header>
   );
 }

@@ -6,6 +6,7 @@ import { ISession } from '../connection/types';
 import { statusOf } from '../model/hub';
 import { ago } from '../ui/ago';
 import { useCodecast } from '../ui/context';
+import { IconButton } from '../ui/iconbutton';
 import { cost, shortPath, statusWord } from '../ui/words';
 
 /** A session in the panel; a click opens it. */
@@ -55,14 +56,13 @@ export function SessionRow(props: {
         </span>
       </button>
       {!showRequest && (
-        <button
-          className="jp-Codecast-icon jp-Codecast-remove"
+        <IconButton
+          icon={closeIcon}
+          label={trans.__('Remove %1…', session.name)}
           title={trans.__('Remove session…')}
-          aria-label={trans.__('Remove %1…', session.name)}
+          className="jp-Codecast-remove"
           onClick={() => void commands.execute(CommandIDs.removeSession, { id: session.id })}
-        >
-          <closeIcon.react tag="span" />
-        </button>
+        />
       )}
     </li>
   );

@@ -4,6 +4,7 @@ import React, { useState } from 'react';
 import { CodecastError } from '../connection/api';
 import { IContent, IProblem } from '../model/events.gen';
 import { useCodecast } from '../ui/context';
+import { IconButton } from '../ui/iconbutton';
 import { isImage } from './media';
 
 /** Files that are being brought to the server. */
@@ -63,14 +64,12 @@ export function Attachments(props: {
           <li key={at} className="jp-Codecast-chip">
             <Icon.react tag="span" width="14px" height="14px" />
             <span className="jp-Codecast-chipName">{name}</span>
-            <button
-              type="button"
-              className="jp-Codecast-icon"
-              aria-label={trans.__('Remove %1', name)}
+            <IconButton
+              icon={closeIcon}
+              label={trans.__('Remove %1', name)}
+              size={12}
               onClick={() => props.remove(at)}
-            >
-              <closeIcon.react tag="span" width="12px" height="12px" />
-            </button>
+            />
           </li>
         );
       })}

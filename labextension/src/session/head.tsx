@@ -5,6 +5,7 @@ import { CommandIDs } from '../commands';
 import { SessionModel } from '../model/session';
 import { Display, DISPLAYS } from '../model/rows';
 import { useCodecast } from '../ui/context';
+import { IconButton } from '../ui/iconbutton';
 import { shortPath, statusWord } from '../ui/words';
 import { Usage } from './usage';
 
@@ -65,25 +66,18 @@ export function Head(props: {
         ))}
       </select>
       {ended ? (
-        <button
-          type="button"
-          className="jp-Codecast-icon"
-          title={trans.__('Resume')}
-          aria-label={trans.__('Resume')}
+        <IconButton
+          icon={refreshIcon}
+          label={trans.__('Resume')}
           onClick={() => void commands.execute(CommandIDs.resumeSession, { id })}
-        >
-          <refreshIcon.react tag="span" />
-        </button>
+        />
       ) : (
-        <button
-          type="button"
-          className="jp-Codecast-icon"
+        <IconButton
+          icon={stopIcon}
+          label={trans.__('Stop')}
           title={trans.__('Stop the CLI; the next prompt resumes it')}
-          aria-label={trans.__('Stop')}
           onClick={() => void commands.execute(CommandIDs.stopSession, { id })}
-        >
-          <stopIcon.react tag="span" />
-        </button>
+        />
       )}
     </header>
   );

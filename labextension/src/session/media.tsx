@@ -4,6 +4,7 @@ import React, { useContext, useEffect, useState } from 'react';
 import { IContent } from '../model/events.gen';
 import { Session, useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
+import { IconButton } from '../ui/iconbutton';
 import { Problem } from '../ui/problem';
 
 /** What was sent or said beside words: images shown, files named. */
@@ -96,16 +97,14 @@ export function FileChip(props: { block: IContent }): JSX.Element {
         {name}
       </span>
       {uri && /^(attachment|file):/.test(uri) && (
-        <button
-          type="button"
-          className="jp-Codecast-icon"
+        <IconButton
+          icon={downloadIcon}
+          label={trans.__('Save %1', name)}
           title={trans.__('Save')}
-          aria-label={trans.__('Save %1', name)}
+          size={14}
           disabled={busy}
           onClick={() => void save()}
-        >
-          <downloadIcon.react tag="span" width="14px" height="14px" />
-        </button>
+        />
       )}
       <Problem problem={problem} />
     </span>

@@ -14,6 +14,7 @@ import { IContent } from '../model/events.gen';
 import { SessionModel } from '../model/session';
 import { useCodecast } from '../ui/context';
 import { useAction } from '../ui/hooks';
+import { IconButton } from '../ui/iconbutton';
 import { Problem } from '../ui/problem';
 import { promptWord } from '../ui/words';
 import type { IWaiting } from './queue';
@@ -74,16 +75,14 @@ export function Waiting(props: { model: SessionModel; prompt: IWaiting } & IPlac
         <>
           <small>{promptWord(prompt.state, trans)}</small>
           {model.state.turn && (
-            <button
-              type="button"
-              className="jp-Codecast-icon"
+            <IconButton
+              icon={fastForwardIcon}
+              label={trans.__('Steer')}
               title={trans.__('Into the running turn, now')}
-              aria-label={trans.__('Steer')}
+              size={14}
               disabled={busy}
               onClick={() => void steer()}
-            >
-              <fastForwardIcon.react tag="span" width="14px" height="14px" />
-            </button>
+            />
           )}
           {movable && (
             <>
@@ -91,26 +90,21 @@ export function Waiting(props: { model: SessionModel; prompt: IWaiting } & IPlac
               <Mover icon={caretDownIcon} way="down" can={down} move={() => move(1)} />
             </>
           )}
-          <button
-            type="button"
-            className="jp-Codecast-icon"
-            title={trans.__('Edit')}
-            aria-label={trans.__('Edit')}
+          <IconButton
+            icon={editIcon}
+            label={trans.__('Edit')}
+            size={14}
             disabled={busy}
             onClick={() => setEditing(true)}
-          >
-            <editIcon.react tag="span" width="14px" height="14px" />
-          </button>
-          <button
-            type="button"
-            className="jp-Codecast-icon"
+          />
+          <IconButton
+            icon={closeIcon}
+            label={trans.__('Cancel')}
             title={trans.__('Take back')}
-            aria-label={trans.__('Cancel')}
+            size={14}
             disabled={busy}
             onClick={() => void run(() => api.cancelPrompt(model.id, prompt.id))}
-          >
-            <closeIcon.react tag="span" width="14px" height="14px" />
-          </button>
+          />
         </>
       )}
       <Problem problem={problem} />
@@ -129,17 +123,15 @@ function Mover(props: {
   const { icon, way, can, move } = props;
   const label = way === 'up' ? trans.__('Move up') : trans.__('Move down');
   return (
-    <button
-      type="button"
-      className="jp-Codecast-icon"
-      data-move={way}
+    <IconButton
+      icon={icon}
+      label={label}
       title={`${label} (Alt+${way === 'up' ? '↑' : '↓'})`}
-      aria-label={label}
+      size={20}
+      data-move={way}
       aria-disabled={!can}
       onClick={() => can && move()}
-    >
-      <icon.react tag="span" width="20px" height="20px" />
-    </button>
+    />
   );
 }
 
