@@ -216,7 +216,8 @@ class Connection:
                 was_up = True
                 self._up(link)
                 spare = await self._serve()
-                if not self.wanted and spare is None:
+                asked = any(not waiter.done() for waiter in self._waiters)
+                if not self.wanted and not asked and spare is None:
                     self._set("offline", self.error)
                     return
         finally:

@@ -141,6 +141,18 @@ async def test_unwanted_machine_stays_offline_after_a_loss(
     assert await machine.link() is not link
 
 
+async def test_who_asks_while_an_unwanted_link_is_taken_down_gets_another(
+    machines: Machines, start_sshd: Start
+) -> None:
+    start_sshd("gpu")
+    machine = machines.get("gpu")
+    link = await machine.link()
+    os.kill(link.hello["pid"], signal.SIGKILL)
+    await asyncio.wait({link.closed})
+    assert machine.current is link  # not yet taken down
+    assert await machine.link(timeout=10) is not link
+
+
 async def test_sshd_killed_comes_back(
     machines: Machines, watcher: Watcher, start_sshd: Start
 ) -> None:
