@@ -81,11 +81,12 @@ def test_what_runs_apart_runs_once_and_chosen_tests_alone(
         assert tool.main("test", chosen) == 0
         lines = capfd.readouterr().out.splitlines()
         runs.append([line.split()[2:] for line in lines if line.startswith("pytest --")])
-    assert (Path(__file__).parents[2] / tool.APART / "conftest.py").exists()
+    clis, contract = tool.APART
+    assert all((Path(__file__).parents[2] / tests / "conftest.py").exists() for tests in tool.APART)
     assert runs == [
         [
-            ["--durations=25", f"--ignore={tool.APART}"],
-            ["-p", "no:cacheprovider", tool.APART],
+            ["--durations=25", f"--ignore={clis}", f"--ignore={contract}"],
+            ["-p", "no:cacheprovider", clis, contract],
         ],
         [["--durations=25", "tests/contract", "-x"]],
     ]

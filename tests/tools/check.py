@@ -59,12 +59,12 @@ VITEST = Step("vitest", ["node_modules/.bin/vitest", "run", *QUIETLY], LABEXTENS
 KERNEL = Step("other kernel", [str(PYTHON), "-m", "tests.tools.other_kernel"])
 REPORTS = ROOT / ".pytest_cache"
 PYTEST = [str(PYTHON), "-m", "pytest"]
-APART = "tests/contract"  # real CLIs, a world of their own
+APART = ["tests/clis", "tests/contract"]  # the real CLIs, in worlds of their own
 LAST_LINES = 30
 
 
 def pytest(name: str, *arguments: str) -> Step:
-    report = REPORTS / f"{name.replace('/', '-')}.xml"
+    report = REPORTS / f"{name.replace(' ', '-')}.xml"
     return Step(name, [*PYTEST, f"--junitxml={report}", *arguments], report=report)
 
 
@@ -84,8 +84,8 @@ def everything(extra: list[str]) -> list[Result]:
     """pytest (`extra` are its arguments: then it alone chooses tests) and what runs beside it."""
     first, beside_it = ["--durations=25", *extra], [KERNEL, *LINT, VITEST]
     if not extra:
-        first.append(f"--ignore={APART}")
-        beside_it.append(pytest(APART, "-p", "no:cacheprovider", APART))
+        first += [f"--ignore={tests}" for tests in APART]
+        beside_it.append(pytest("pytest of CLIs", "-p", "no:cacheprovider", *APART))
     for step in (tests := pytest("pytest", *first)), *beside_it:
         if step.report:
             step.report.unlink(missing_ok=True)
